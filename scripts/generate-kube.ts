@@ -1,0 +1,183 @@
+/**
+ * Makes `src/kube/types/*.generated.ts` and `src/kube/schema/schema.generated.json` from the OpenAPI v3
+ * documents that Kubernetes publishes in its own Go module (`api/openapi-spec/v3`).
+ *
+ * Run by hand when the Kubernetes version moves: `node scripts/generate-kube.ts DIR`, DIR being that folder,
+ * as `go mod download -json k8s.io/kubernetes@v1.35.4` tells it. Descriptions are left out: they are most of the bytes.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const DOCUMENTS = [
+  'api__v1',
+  'apis__coordination.k8s.io__v1',
+  'apis__events.k8s.io__v1',
+  'apis__authentication.k8s.io__v1',
+  'apis__authorization.k8s.io__v1',
+  'apis__certificates.k8s.io__v1',
+  'apis__node.k8s.io__v1',
+  'apis__policy__v1',
+  'apis__rbac.authorization.k8s.io__v1',
+  'apis__discovery.k8s.io__v1',
+  'apis__scheduling.k8s.io__v1',
+];
+
+/** Kinds whose closure of referenced definitions is generated. */
+const ROOTS = [
+  'io.k8s.api.core.v1.{Pod,PodList,Node,NodeList,Namespace,NamespaceList,Event,EventList,ConfigMap,ConfigMapList,Secret,SecretList,ServiceAccount,ServiceAccountList,Service,ServiceList,Endpoints,EndpointsList,Binding,PersistentVolumeClaim}',
+  'io.k8s.api.coordination.v1.{Lease,LeaseList}',
+  'io.k8s.api.events.v1.{Event,EventList}',
+  'io.k8s.api.authentication.v1.{TokenReview,TokenRequest,SelfSubjectReview}',
+  'io.k8s.api.authorization.v1.{SubjectAccessReview,SelfSubjectAccessReview,LocalSubjectAccessReview,SelfSubjectRulesReview}',
+  'io.k8s.api.certificates.v1.{CertificateSigningRequest,CertificateSigningRequestList}',
+  'io.k8s.api.node.v1.{RuntimeClass,RuntimeClassList}',
+  'io.k8s.api.policy.v1.{Eviction}',
+  'io.k8s.api.rbac.v1.{ClusterRole,ClusterRoleBinding,Role,RoleBinding}',
+  'io.k8s.api.discovery.v1.{EndpointSlice,EndpointSliceList}',
+  'io.k8s.api.scheduling.v1.{PriorityClass,PriorityClassList}',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.{Status,DeleteOptions,APIResourceList,WatchEvent}',
+];
+
+interface Schema {
+  type?: string;
+  format?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  additionalProperties?: Schema | boolean;
+  allOf?: Schema[];
+  oneOf?: Schema[];
+  $ref?: string;
+  default?: unknown;
+  [extension: `x-kubernetes-${string}`]: unknown;
+}
+
+const REF = '#/components/schemas/';
+
+function load(folder: string): Map<string, Schema> {
+  const schemas = new Map<string, Schema>();
+  for (const document of DOCUMENTS) {
+    const text = readFileSync(join(folder, `${document}_openapi.json`), 'utf8');
+    const found = (JSON.parse(text) as { components: { schemas: Record<string, Schema> } }).components.schemas;
+    for (const [name, schema] of Object.entries(found)) schemas.set(name, schema);
+  }
+  return schemas;
+}
+
+function roots(): string[] {
+  return ROOTS.flatMap((pattern) => {
+    const [, prefix = '', names = ''] = /^(.*)\{(.*)\}$/.exec(pattern) ?? [];
+    return names.split(',').map((name) => prefix + name);
+  });
+}
+
+function refOf(schema: Schema): string | undefined {
+  const ref = schema.$ref ?? schema.allOf?.[0]?.$ref;
+  return ref?.slice(REF.length);
+}
+
+function references(schema: Schema): string[] {
+  const direct = refOf(schema);
+  const inner = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
+  const nested = inner.filter((child): child is Schema => typeof child === 'object').flatMap(references);
+  return direct === undefined ? nested : [direct, ...nested];
+}
+
+function closure(schemas: Map<string, Schema>): string[] {
+  const seen = new Set<string>();
+  const queue = roots();
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (seen.has(name)) continue;
+    const schema = schemas.get(name);
+    if (schema === undefined) throw new Error(`Cannot find schema '${name}'`);
+    seen.add(name);
+    queue.push(...references(schema));
+  }
+  return [...seen].sort();
+}
+
+/** `io.k8s.api.core.v1.Pod` → `Pod`; a name that two groups share keeps its group (`EventsV1Event`). */
+function typeName(name: string): string {
+  const [kind = name] = name.split('.').slice(-1);
+  if (name === 'io.k8s.api.events.v1.Event') return 'EventsV1Event';
+  if (name === 'io.k8s.api.events.v1.EventList') return 'EventsV1EventList';
+  if (name === 'io.k8s.api.events.v1.EventSeries') return 'EventsV1EventSeries';
+  if (name === 'io.k8s.api.rbac.v1.Subject') return 'RbacSubject';
+  if (name === 'io.k8s.api.discovery.v1.EndpointPort') return 'DiscoveryEndpointPort';
+  if (name === 'io.k8s.api.authentication.v1.TokenRequest') return 'AuthenticationTokenRequest';
+  if (name === 'io.k8s.api.node.v1.Scheduling') return 'RuntimeClassScheduling';
+  return kind;
+}
+
+const SCALARS: Record<string, string> = {
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Time': 'string',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime': 'string',
+  'io.k8s.apimachinery.pkg.api.resource.Quantity': 'string | number',
+  'io.k8s.apimachinery.pkg.util.intstr.IntOrString': 'string | number',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': 'Record<string, unknown>',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Patch': 'Record<string, unknown>',
+  'io.k8s.apimachinery.pkg.runtime.RawExtension': 'Record<string, unknown>',
+};
+
+function typeText(schema: Schema): string {
+  const ref = refOf(schema);
+  if (ref !== undefined) return SCALARS[ref] ?? typeName(ref);
+  if (schema.type === 'array') return `${wrap(typeText(schema.items ?? {}))}[]`;
+  if (schema.type === 'object') {
+    const values = schema.additionalProperties;
+    return typeof values === 'object' ? `Record<string, ${typeText(values)}>` : 'Record<string, unknown>';
+  }
+  if (schema.type === 'integer' || schema.type === 'number') return 'number';
+  if (schema.type === 'boolean') return 'boolean';
+  if (schema.type === 'string') return 'string';
+  return 'unknown';
+}
+
+function wrap(text: string): string {
+  return text.includes('|') ? `(${text})` : text;
+}
+
+function interfaceText(name: string, schema: Schema): string {
+  const required = new Set(schema.required ?? []);
+  const lines = Object.entries(schema.properties ?? {}).map(([property, child]) => {
+    const key = /^[A-Za-z_]\w*$/.test(property) ? property : JSON.stringify(property);
+    return `  ${key}${required.has(property) ? '' : '?'}: ${typeText(child)};`;
+  });
+  return `/** ${name} */\nexport interface ${typeName(name)} {\n${lines.join('\n')}\n}\n`;
+}
+
+/** The compact form that validation, patching and our own OpenAPI documents are made from; see `src/kube/schema/mod.ts`. */
+function compact(schema: Schema): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  const ref = refOf(schema);
+  if (ref !== undefined) out['ref'] = ref;
+  for (const key of ['type', 'format', 'required'] as const) if (schema[key] !== undefined) out[key] = schema[key];
+  if (schema.default !== undefined) out['default'] = schema.default;
+  if (schema.items !== undefined) out['items'] = compact(schema.items);
+  if (typeof schema.additionalProperties === 'object') out['values'] = compact(schema.additionalProperties);
+  if (schema.oneOf !== undefined) out['oneOf'] = schema.oneOf.map((choice) => choice.type);
+  if (schema.properties !== undefined) {
+    out['properties'] = Object.fromEntries(
+      Object.entries(schema.properties).map(([key, child]) => [key, compact(child)]),
+    );
+  }
+  for (const [key, value] of Object.entries(schema)) {
+    if (key.startsWith('x-kubernetes-')) out[key] = value;
+  }
+  return out;
+}
+
+const [, , folder] = process.argv;
+if (folder === undefined)
+  throw new Error('usage: node scripts/generate-kube.ts DIR (the folder api/openapi-spec/v3 of k8s.io/kubernetes)');
+const schemas = load(folder);
+const names = closure(schemas);
+const interfaces = names
+  .filter((name) => SCALARS[name] === undefined)
+  .map((name) => interfaceText(name, schemas.get(name) ?? {}));
+const header =
+  '// Made by scripts/generate-kube.ts from the OpenAPI documents of Kubernetes 1.35.4 (Apache-2.0); do not edit.\n\n';
+writeFileSync(new URL('../src/kube/types/kubernetes.generated.ts', import.meta.url), header + interfaces.join('\n'));
+const compacted = Object.fromEntries(names.map((name) => [name, compact(schemas.get(name) ?? {})]));
+writeFileSync(new URL('../src/kube/schema/schema.generated.json', import.meta.url), `${JSON.stringify(compacted)}\n`);
+console.log(`${names.length} definitions`);

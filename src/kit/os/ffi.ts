@@ -1,0 +1,128 @@
+/**
+ * The one door to native calls: libc through `node:ffi`. Everything Linux-only stands behind `#kit/os`,
+ * so that the commands which need no node (`run`, `push`, `pull`) can follow to other systems.
+ *
+ * A wrong signature crashes the process, so functions are declared here and nowhere else, and callers see
+ * results or an errno, never a pointer. `available` is false where Node was built or started without FFI.
+ */
+import type * as Ffi from 'node:ffi';
+
+/** What a libc call came to: a result of 0 or more, or the negated errno. */
+export type Result = number;
+
+const SIGNATURES = {
+  syscall: { arguments: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
+  __errno_location: { arguments: [], return: 'pointer' },
+} as const;
+
+interface Libc {
+  readonly ffi: typeof Ffi;
+  readonly syscall: (...args: bigint[]) => bigint;
+  readonly errnoPointer: () => bigint;
+}
+
+let libc: Libc | undefined | null;
+
+/** Loads libc on first use: a process that never asks pays nothing. */
+function load(): Libc | null {
+  if (libc !== undefined) return libc;
+  libc = null;
+  if (process.platform !== 'linux') return null;
+  // FFI announces itself as experimental once a process; that line would be the first a user sees.
+  const warn = process.emitWarning;
+  process.emitWarning = () => {};
+  try {
+    const ffi = process.getBuiltinModule('node:ffi') as typeof Ffi | undefined;
+    if (ffi === undefined) return null;
+    const { functions } = ffi.dlopen(null, SIGNATURES);
+    const syscall = functions.syscall as unknown as (...args: bigint[]) => bigint;
+    libc = { ffi, syscall, errnoPointer: functions.__errno_location as unknown as () => bigint };
+  } catch {
+    libc = null;
+  } finally {
+    process.emitWarning = warn;
+  }
+  return libc;
+}
+
+export function ffiAvailable(): boolean {
+  return load() !== null;
+}
+
+function need(): Libc {
+  const found = load();
+  if (found === null) throw new Error('Cannot call the system: this Node has no node:ffi');
+  return found;
+}
+
+/**
+ * A Linux system call by number. Pointers come from `pointerTo`.
+ * Returns the result, or the negated errno, read in the same step so that nothing can come between.
+ */
+export function syscall(number: number, ...args: (number | bigint)[]): Result {
+  const { ffi, syscall: call, errnoPointer } = need();
+  const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = args.map(BigInt);
+  const result = call(BigInt(number), a, b, c, d, e, f);
+  if (result !== -1n) return Number(result);
+  return -ffi.getInt32(errnoPointer());
+}
+
+/** The address of a buffer's first byte. The caller keeps the buffer alive until the call returned. */
+export function pointerTo(buffer: ArrayBuffer | SharedArrayBuffer | ArrayBufferView): bigint {
+  const { ffi } = need();
+  if (ArrayBuffer.isView(buffer)) {
+    const base = ffi.getRawPointer(buffer.buffer as ArrayBuffer);
+    return base + BigInt(buffer.byteOffset);
+  }
+  return ffi.getRawPointer(buffer as ArrayBuffer);
+}
+
+const encoder = new TextEncoder();
+
+/** A NUL-terminated copy of a string. */
+export function cString(text: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.byteLength(text) + 1);
+  encoder.encodeInto(text, bytes);
+  return bytes;
+}
+
+const X64 = process.arch === 'x64';
+
+/** System call numbers; x86-64 first, the generic table of arm64 second. Source: Linux `arch/x86/entry/syscalls`, `include/uapi/asm-generic/unistd.h`. */
+export const SYS = {
+  openat2: 437,
+  pidfd_open: 434,
+  pidfd_send_signal: 424,
+  landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
+  prctl: X64 ? 157 : 167,
+  socket: X64 ? 41 : 198,
+  bind: X64 ? 49 : 200,
+  listen: X64 ? 50 : 201,
+  connect: X64 ? 42 : 203,
+  accept4: X64 ? 288 : 242,
+  sendmsg: X64 ? 46 : 211,
+  recvmsg: X64 ? 47 : 212,
+  setsockopt: X64 ? 54 : 208,
+  getsockopt: X64 ? 55 : 209,
+  getsockname: X64 ? 51 : 204,
+  fcntl: X64 ? 72 : 25,
+  flock: X64 ? 73 : 32,
+  close: X64 ? 3 : 57,
+  dup3: X64 ? 292 : 24,
+  statx: X64 ? 332 : 291,
+  mkdirat: X64 ? 258 : 34,
+  unlinkat: X64 ? 263 : 35,
+  renameat2: X64 ? 316 : 276,
+  linkat: X64 ? 265 : 37,
+  symlinkat: X64 ? 266 : 36,
+  readlinkat: X64 ? 267 : 78,
+  utimensat: X64 ? 280 : 88,
+  getdents64: X64 ? 217 : 61,
+  preadv2: X64 ? 327 : 286,
+  fallocate: X64 ? 285 : 47,
+  fadvise64: X64 ? 221 : 223,
+  mount: X64 ? 165 : 40,
+  umount2: X64 ? 166 : 39,
+} as const;

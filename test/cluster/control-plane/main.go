@@ -2,6 +2,8 @@
 //
 //	control-plane etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kubectl [FLAGS…]
 //
+// or by the name of a link to it, as `kubectl`.
+//
 // The tests start it as the cluster that our node joins (see ../start.ts). One binary, because the
 // parts share nearly all of their code: linked apart they would be six times the bytes and minutes.
 package main
@@ -10,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	_ "time/tzdata"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -28,12 +31,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		usage()
+	part := filepath.Base(os.Args[0])
+	if part == "control-plane" {
+		if len(os.Args) < 2 {
+			usage()
+		}
+		part = os.Args[1]
+		// Each part reads os.Args as if it had been started alone.
+		os.Args = append([]string{part}, os.Args[2:]...)
 	}
-	part := os.Args[1]
-	// Each part reads os.Args as if it had been started alone.
-	os.Args = append([]string{part}, os.Args[2:]...)
 	switch part {
 	case "etcd":
 		etcdmain.Main(os.Args)

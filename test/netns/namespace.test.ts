@@ -51,7 +51,9 @@ test('namespaces of an owner that was killed are swept, those of a living one ar
     const c = spawn(n.enter[0], [...n.enter.slice(1), 'sleep', '1000'], { detached: true, stdio: 'ignore' });
     console.log(n.name, c.pid);
     setInterval(() => {}, 1000);`;
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [words] = (await once(owner.stdout, 'data')) as [Buffer];
   const [name = '', pid = ''] = String(words).trim().split(' ');
   assert.ok(listNamespaces().includes(name));

@@ -33,7 +33,10 @@ let made = 0;
 export async function makeNamespace({
   label = 'test',
   address = HOST_ADDRESS,
-}: { label?: string; address?: string } = {}): Promise<Namespace> {
+}: {
+  label?: string;
+  address?: string;
+} = {}): Promise<Namespace> {
   await sweepNamespaces();
   const name = `${PREFIX}${identityOf()}-${made++}-${label}`;
   await ip('netns', 'add', name);

@@ -69,6 +69,7 @@ export function which(name: string): string | undefined {
 /** The path of a command that must be there. */
 export function need(name: string): string {
   const path = which(name);
-  if (path === undefined) throw new Error(`Cannot find the command '${name}': it is not installed (npm test installs it)`);
+  if (path === undefined)
+    throw new Error(`Cannot find the command '${name}': it is not installed (npm test installs it)`);
   return path;
 }

@@ -25,7 +25,12 @@ export const controlPlane: Step = {
   async install({ log, signal }) {
     await intoCache(cachePath(...place()), async (folder) => {
       const { argv, env } = goCommand('build', '-trimpath', '-buildvcs=false', '-ldflags', linkerFlags());
-      await run(['nice', '-n', '10', ...argv, '-o', join(folder, 'control-plane'), '.'], { cwd: SOURCE, env, log, signal });
+      await run(['nice', '-n', '10', ...argv, '-o', join(folder, 'control-plane'), '.'], {
+        cwd: SOURCE,
+        env,
+        log,
+        signal,
+      });
       // The binary is the part whose name it is called by: tests and people get a `kubectl` of the same version.
       await symlink('control-plane', join(folder, 'kubectl'));
     });
@@ -55,5 +60,8 @@ function place(): string[] {
 function linkerFlags(): string {
   const [major, minor] = version().slice(1).split('.');
   const set = { gitVersion: version(), gitMajor: major, gitMinor: minor };
-  return ['-s -w', ...Object.entries(set).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)].join(' ');
+  return [
+    '-s -w',
+    ...Object.entries(set).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`),
+  ].join(' ');
 }

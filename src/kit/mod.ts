@@ -14,3 +14,4 @@ export {
 } from './errors.ts';
 export { KeyedQueue } from './keyed-queue.ts';
 export { createLog, type Fields, type Level, type Log, type LogOptions, silentLog } from './log.ts';
+export { VERSION } from './version.ts';

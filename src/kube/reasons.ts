@@ -11,7 +11,12 @@ export interface Outcome {
   readonly exit?: number;
 }
 
-export const OUTCOMES: Readonly<Record<string, Outcome>> = {};
+export const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  KUBE_UNREACHABLE: { status: 502, exit: 5 },
+  KUBE_TIMEOUT: { status: 504, exit: 6 },
+  KUBE_CONFIG_INVALID: { exit: 2 },
+  KUBE_CONFIG_UNREADABLE: { exit: 3 },
+};
 
 export function outcomeOf(code: string): Outcome {
   return OUTCOMES[code] ?? {};

@@ -1,0 +1,2 @@
+/** The door of `oci`: registries, artifacts, and the content store. */
+export type { WorkloadImage } from './image.ts';

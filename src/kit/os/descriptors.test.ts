@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import {
+  acceptPackets,
+  connectPackets,
+  listenPackets,
+  packetPair,
+  peerCredentials,
+  receiveDescriptor,
+  sendDescriptor,
+} from './mod.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'wasmlet-os-'));
+after(() => rmSync(folder, { recursive: true }));
+const token = new Uint8Array(16).fill(7);
+
+describe('sendDescriptor() and receiveDescriptor()', () => {
+  it('carry an open file with its token', () => {
+    const [near, far] = packetPair();
+    writeFileSync(join(folder, 'a'), '');
+    const file = openSync(join(folder, 'a'), 'r+');
+    sendDescriptor(near, { token, descriptor: file });
+    closeSync(file);
+    const packet = receiveDescriptor(far);
+    assert.ok(packet);
+    assert.deepEqual(packet.token, token);
+    writeSync(packet.descriptor, 'through');
+    assert.equal(readFileSync(join(folder, 'a'), 'utf8'), 'through');
+    for (const fd of [packet.descriptor, near, far]) closeSync(fd);
+  });
+
+  it('tell an empty socket from a closed one', () => {
+    const [near, far] = packetPair();
+    assert.equal(receiveDescriptor(far), undefined);
+    closeSync(near);
+    assert.equal(receiveDescriptor(far), null);
+    closeSync(far);
+  });
+
+  it('refuse a packet without a descriptor', () => {
+    const [near, far] = packetPair();
+    writeSync(near, Buffer.alloc(16));
+    assert.throws(() => receiveDescriptor(far), { code: 'EPROTO' });
+    for (const fd of [near, far]) closeSync(fd);
+  });
+
+  it('refuse a token of another length', () => {
+    assert.throws(() => sendDescriptor(0, { token: new Uint8Array(3), descriptor: 0 }), RangeError);
+  });
+});
+
+describe('listenPackets() and connectPackets()', () => {
+  for (const [name, depth] of [
+    ['a short path', 0],
+    ['a path longer than a socket address', 120],
+  ] as const) {
+    it(`meet at ${name} and know each other`, () => {
+      const directory = join(folder, 'd'.repeat(depth));
+      mkdirSync(directory, { recursive: true });
+      const path = join(directory, 'socket');
+      const listener = listenPackets(path);
+      assert.equal(acceptPackets(listener), undefined);
+      const client = connectPackets(path);
+      const server = acceptPackets(listener);
+      assert.ok(server !== undefined);
+      assert.equal(peerCredentials(server).pid, process.pid);
+      assert.equal(peerCredentials(client).uid, process.getuid?.());
+      for (const fd of [listener, client, server]) closeSync(fd);
+    });
+  }
+
+  it('throw when nobody listens', () => {
+    assert.throws(() => connectPackets(join(folder, 'nobody')), { code: 'ENOENT' });
+  });
+});

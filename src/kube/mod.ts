@@ -20,5 +20,47 @@ export {
   connect,
   type HttpKubeClient,
 } from './http-client.ts';
+export {
+  connectByKubeconfig,
+  connectConfigOf,
+  defaultKubeconfigPath,
+  loadAccess,
+  readMaterial,
+} from './kubeconfig/connect.ts';
+export {
+  type Access,
+  accessOf,
+  type ClusterEntry,
+  formatKubeconfig,
+  type Kubeconfig,
+  type Material,
+  parseKubeconfig,
+  type UserEntry,
+} from './kubeconfig/kubeconfig.ts';
+export {
+  addQuantities,
+  compareQuantities,
+  formatQuantity,
+  milliValueOf,
+  parseQuantity,
+  type Quantity,
+  type QuantityFormat,
+  quantityOf,
+  subtractQuantities,
+  wholeValueOf,
+} from './quantity.ts';
 export { OUTCOMES, type Outcome, outcomeOf } from './reasons.ts';
 export * from './resources.ts';
+export {
+  type FieldRequirement,
+  isLabelKey,
+  isLabelValue,
+  type LabelOperator,
+  type LabelRequirement,
+  matchesFields,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  requirementsOf,
+} from './selectors.ts';
+export { fromTime, toMicroTime, toTime } from './time.ts';

@@ -31,11 +31,12 @@ function newAgent(config: TransportConfig): http.Agent {
 
 function send(config: TransportConfig, agent: http.Agent, request: HttpRequest): Promise<HttpResponse> {
   const client = config.origin.protocol === 'https:' ? https : http;
-  const { signal } = request;
+  const { signal, body } = request;
   return new Promise((resolve, reject) => {
     const outgoing = client.request(new URL(request.path, config.origin), {
       method: request.method,
-      headers: request.headers,
+      // Without a length Node sends the body of a DELETE unframed.
+      headers: { ...request.headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) },
       agent,
     });
     function abort(): void {
@@ -46,7 +47,7 @@ function send(config: TransportConfig, agent: http.Agent, request: HttpRequest):
     outgoing.on('close', () => signal?.removeEventListener('abort', abort));
     outgoing.on('error', (error) => reject(asUnreachable(error, config)));
     outgoing.on('response', (incoming) => resolve(responseOf(incoming, config)));
-    outgoing.end(request.body);
+    outgoing.end(body);
   });
 }
 

@@ -163,26 +163,27 @@ function responseOf(
   return {
     status: Number(headers[':status'] ?? 0),
     headers: plain,
-    body: bodyOf(config, session, stream),
+    body: bodyOf(config, { session, stream, length: Number(plain['content-length'] ?? 0) }),
     discard: () => stream.close(http2.constants.NGHTTP2_CANCEL),
   };
 }
 
 async function* bodyOf(
   config: TransportConfig,
-  session: Session,
-  stream: http2.ClientHttp2Stream,
+  { session, stream, length }: { session: Session; stream: http2.ClientHttp2Stream; length: number },
 ): AsyncGenerator<Uint8Array> {
+  let missing = stream.endAfterHeaders ? 0 : length;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       session.lastRead = config.clock.monotonic();
+      missing -= chunk.length;
       yield chunk;
     }
   } catch (error) {
     throw asUnreachable(config, error, stream);
   }
   // A stream that was reset with CANCEL or NO_ERROR ends like a whole one.
-  if (stream.aborted || stream.rstCode !== 0) throw unreachable(config.origin, closedEarly(stream));
+  if (stream.aborted || stream.rstCode !== 0 || missing > 0) throw unreachable(config.origin, closedEarly(stream));
 }
 
 function closedEarly(stream: http2.ClientHttp2Stream): Error {

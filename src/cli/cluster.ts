@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { connect, type KubeClient, loadKubeconfig, pathOf, type Resource } from '#kube';
+import { connectByKubeconfig, type KubeClient, type Resource } from '#kube';
 import type { KubeObject } from '#kube/types';
 import type { Arguments, Context } from './command.ts';
 import { dataDirOf } from './data-dir.ts';
@@ -28,7 +28,7 @@ export function kubeconfigPath(context: Pick<Context, 'env'>, args: Arguments): 
 }
 
 export async function connectTo(context: Context, args: Arguments): Promise<KubeClient> {
-  return connect(await loadKubeconfig(kubeconfigPath(context, args)));
+  return connectByKubeconfig(kubeconfigPath(context, args));
 }
 
 interface ApiResource {
@@ -112,5 +112,3 @@ export function describeObject(resource: Resource, name: string): string {
     ? `${resource.kind.toLowerCase()}/${name}`
     : `${resource.kind.toLowerCase()}.${resource.group}/${name}`;
 }
-
-export { pathOf };

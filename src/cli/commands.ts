@@ -151,9 +151,11 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'push',
     group: 'guests',
-    summary: 'Push a module to a registry',
-    usage: 'MODULE REF [--format wasm-to-oci|cncf]',
+    summary: "Push a module to a registry, or into this machine's store",
+    usage: 'MODULE REF [--format wasm-to-oci|cncf] [--local]',
     flags: {
+      ...DATA_DIR,
+      local: { summary: "into the data directory's store: no registry needed" },
       'insecure-registry': INSECURE['insecure-registry'] ?? { summary: '' },
       format: { value: 'FORMAT', choices: ['wasm-to-oci', 'cncf'], summary: 'form of the artifact (default cncf)' },
       output: { short: 'o', value: 'FORM', choices: ['text', 'json'], summary: 'text or json' },

@@ -11,14 +11,20 @@ export async function run(context: Context, args: Arguments): Promise<number> {
   if (pid === undefined) {
     // A node that was killed leaves its sandboxes running; `down` means all of it.
     const ended = await endSandboxes(dir);
-    context.stdout.write(ended === 0 ? `no node runs on ${dir}\n` : `no node runs on ${dir}; ended ${ended} sandbox(es) that an earlier one left\n`);
+    context.stdout.write(
+      ended === 0
+        ? `no node runs on ${dir}\n`
+        : `no node runs on ${dir}; ended ${ended} sandbox(es) that an earlier one left\n`,
+    );
     return 0;
   }
   process.kill(pid, 'SIGTERM');
   const end = systemClock.monotonic() + Number(args.value('timeout') ?? 60) * 1000;
   while (holderOf(dir) !== undefined) {
     if (systemClock.monotonic() > end) {
-      throw cliError('CLI_TIMEOUT', `Cannot end the node with pid ${pid}: it still runs`, { hint: `Its log is ${dir}/node.log.` });
+      throw cliError('CLI_TIMEOUT', `Cannot end the node with pid ${pid}: it still runs`, {
+        hint: `Its log is ${dir}/node.log.`,
+      });
     }
     await systemClock.sleep(50, { signal: context.signal });
   }

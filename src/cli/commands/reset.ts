@@ -18,7 +18,9 @@ export async function run(context: Context, args: Arguments): Promise<number> {
   }
   const holder = holderOf(dir);
   if (holder !== undefined) {
-    throw cliError('CLI_FAILED', `Cannot reset '${dir}': the node with pid ${holder} runs on it`, { hint: "'wasmlet down' ends it." });
+    throw cliError('CLI_FAILED', `Cannot reset '${dir}': the node with pid ${holder} runs on it`, {
+      hint: "'wasmlet down' ends it.",
+    });
   }
   const names = readdirSync(dir);
   if (names.length > 0 && !names.some((name) => OURS.includes(name))) {
@@ -36,11 +38,15 @@ export async function run(context: Context, args: Arguments): Promise<number> {
 
 async function confirmed(context: Context, dir: string): Promise<boolean> {
   if (process.stdin.isTTY !== true) {
-    throw cliError('CLI_USAGE', `Cannot ask whether to remove '${dir}': standard input is no terminal`, { hint: 'Say --yes.' });
+    throw cliError('CLI_USAGE', `Cannot ask whether to remove '${dir}': standard input is no terminal`, {
+      hint: 'Say --yes.',
+    });
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await prompt.question(`Remove '${dir}' with all state, images and pods? [y/N] `, { signal: context.signal });
+    const answer = await prompt.question(`Remove '${dir}' with all state, images and pods? [y/N] `, {
+      signal: context.signal,
+    });
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     prompt.close();

@@ -1,0 +1,49 @@
+/**
+ * A claim is a figure that an issue asks of us, measured on this machine beside a named peer where there is one.
+ * `npm run bench -- NAME` prints one JSON line a claim; figures that we lose are printed like those that hold.
+ */
+export interface Figure {
+  /** What was measured, in a few words. */
+  readonly claim: string;
+  readonly unit: string;
+  readonly ours: number;
+  /** The peer's figure from the same run; absent where the claim has an absolute target only or the peer is not there. */
+  readonly peer?: number | undefined;
+  /** Name and version of the peer, or why there is none. */
+  readonly peerName?: string | undefined;
+  /** ours / peer. */
+  readonly ratio?: number | undefined;
+  readonly target: string;
+  readonly holds: boolean;
+}
+
+export interface Claim {
+  readonly name: string;
+  readonly summary: string;
+  measure(context: { readonly log: (line: string) => void; readonly folder: string }): Promise<Figure[]>;
+}
+
+export function figure(
+  claim: Omit<Figure, 'ratio' | 'holds'>,
+  limit: { atMost: number } | { ratioAtLeast: number },
+): Figure {
+  const ratio = claim.peer === undefined ? undefined : round(claim.ours / claim.peer);
+  const holds = 'atMost' in limit ? claim.ours <= limit.atMost : ratio !== undefined && ratio >= limit.ratioAtLeast;
+  return {
+    ...claim,
+    ours: round(claim.ours),
+    ...(claim.peer === undefined ? {} : { peer: round(claim.peer) }),
+    ...(ratio === undefined ? {} : { ratio }),
+    holds,
+  };
+}
+
+export function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+/** The q-th quantile of values, 0 to 1, by nearest rank. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
+}

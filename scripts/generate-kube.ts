@@ -2,11 +2,13 @@
  * Makes `src/kube/types/*.generated.ts` and `src/kube/schema/schema.generated.json` from the OpenAPI v3
  * documents that Kubernetes publishes in its own Go module (`api/openapi-spec/v3`).
  *
- * Run by hand when the Kubernetes version moves: `node scripts/generate-kube.ts DIR`, DIR being that folder,
- * as `go mod download -json k8s.io/kubernetes@v1.35.4` tells it. Descriptions are left out: they are most of the bytes.
+ * Run by hand when the Kubernetes version moves: `node scripts/generate-kube.ts DIR API MACHINERY`: that folder, as
+ * `go mod download -json k8s.io/kubernetes@v1.35.4` tells it, and the folders of k8s.io/api and k8s.io/apimachinery.
+ * Descriptions, which are most of the bytes, go to a file of their own that only the OpenAPI documents read.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type GoField, type GoPackage, readGoPackage } from './go-types.ts';
 
 const DOCUMENTS = [
   'api__v1',
@@ -49,6 +51,7 @@ interface Schema {
   oneOf?: Schema[];
   $ref?: string;
   default?: unknown;
+  description?: string;
   [extension: `x-kubernetes-${string}`]: unknown;
 }
 
@@ -167,9 +170,58 @@ function compact(schema: Schema): Record<string, unknown> {
   return out;
 }
 
-const [, , folder] = process.argv;
-if (folder === undefined)
-  throw new Error('usage: node scripts/generate-kube.ts DIR (the folder api/openapi-spec/v3 of k8s.io/kubernetes)');
+const packages = new Map<string, GoPackage>();
+
+/** `io.k8s.api.core.v1.Pod` is in `API/core/v1`, `io.k8s.apimachinery.pkg.apis.meta.v1.Status` in `MACHINERY/pkg/apis/meta/v1`. */
+function goPackage(name: string): GoPackage {
+  const parts = name.split('.').slice(0, -1);
+  const folder = parts[2] === 'api' ? join(apiFolder, ...parts.slice(3)) : join(machineryFolder, ...parts.slice(3));
+  const known = packages.get(folder) ?? readGoPackage(folder);
+  packages.set(folder, known);
+  return known;
+}
+
+/**
+ * What a Go encoder does with the field, which decides what an object looks like after one trip through the API server:
+ * `empty: 'drop'`, a zero value is left out; `empty: 'write'`, it is written even when nobody set it; else it is a pointer and kept as it came.
+ * `go` is the type's Go name where the schema alone does not tell it.
+ */
+function goFacts(field: GoField, schema: Schema, inPackage: GoPackage): Record<string, unknown> {
+  const ref = refOf(schema);
+  const isStruct = ref !== undefined && SCALARS[ref] === undefined;
+  const facts: Record<string, unknown> = {};
+  if (!field.pointer) {
+    if (field.omitZero || (field.omitEmpty && !isStruct)) facts['empty'] = 'drop';
+    else facts['empty'] = 'write';
+  }
+  const bare = field.type.replace(/^\[\]/, '');
+  if (inPackage.named.has(bare) || bare.startsWith('types.')) facts['go'] = bare.includes('.') ? bare : `v1.${bare}`;
+  return facts;
+}
+
+function compactDefinition(name: string, schema: Schema): Record<string, unknown> {
+  const out = compact(schema);
+  const inPackage = goPackage(name);
+  const fields = inPackage.structs.get(name.split('.').at(-1) ?? '');
+  for (const [property, child] of Object.entries((out['properties'] ?? {}) as Record<string, object>)) {
+    const field = fields?.get(property);
+    if (field !== undefined) Object.assign(child, goFacts(field, schema.properties?.[property] ?? {}, inPackage));
+    // `metav1.ObjectMeta` is embedded, a struct, and so always written.
+    else if (property === 'metadata') Object.assign(child, { empty: 'write' });
+    else if (property !== 'apiVersion' && property !== 'kind') console.warn(`no Go field for ${name}.${property}`);
+  }
+  return out;
+}
+
+/** [the definition's text, {property: its text}] */
+function descriptions(schema: Schema): [string, Record<string, string>] {
+  const properties = Object.entries(schema.properties ?? {}).map(([key, child]) => [key, child.description ?? '']);
+  return [schema.description ?? '', Object.fromEntries(properties)];
+}
+
+const [, , folder, apiFolder = '', machineryFolder = ''] = process.argv;
+if (folder === undefined || machineryFolder === '')
+  throw new Error('usage: node scripts/generate-kube.ts DIR API MACHINERY (see the head of this file)');
 const schemas = load(folder);
 const names = closure(schemas);
 const interfaces = names
@@ -178,6 +230,11 @@ const interfaces = names
 const header =
   '// Made by scripts/generate-kube.ts from the OpenAPI documents of Kubernetes 1.35.4 (Apache-2.0); do not edit.\n\n';
 writeFileSync(new URL('../src/kube/types/kubernetes.generated.ts', import.meta.url), header + interfaces.join('\n'));
-const compacted = Object.fromEntries(names.map((name) => [name, compact(schemas.get(name) ?? {})]));
-writeFileSync(new URL('../src/kube/schema/schema.generated.json', import.meta.url), `${JSON.stringify(compacted)}\n`);
+writeJson('../src/kube/schema/schema.generated.json', (name) => compactDefinition(name, schemas.get(name) ?? {}));
+writeJson('../src/kube/schema/descriptions.generated.json', (name) => descriptions(schemas.get(name) ?? {}));
 console.log(`${names.length} definitions`);
+
+function writeJson(path: string, make: (name: string) => unknown): void {
+  const all = Object.fromEntries(names.map((name) => [name, make(name)]));
+  writeFileSync(new URL(path, import.meta.url), `${JSON.stringify(all)}\n`);
+}

@@ -1,0 +1,221 @@
+/**
+ * Files by directory descriptor: the calls with which a path can be followed without leaving a directory.
+ *
+ * Node's own `fs` takes whole paths, and a whole path can be changed by others between the check and the use. `openat2` with
+ * RESOLVE_BENEATH lets the kernel refuse `..`, absolute links and races in one step. Paths are strings without NUL.
+ * Every function answers a result of 0 or more, or the negated errno.
+ */
+import { constants } from 'node:os';
+import { pointerTo, type Result, SYS, syscall } from './ffi.ts';
+
+/** Bits of `openat2` and the `*at` calls that Node's constants lack. Source: Linux `include/uapi/asm-generic/fcntl.h`, `linux/openat2.h`. */
+const ARM = process.arch === 'arm64';
+export const OPEN = {
+  RDONLY: 0,
+  WRONLY: 1,
+  RDWR: 2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NOCTTY: 0o400,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  DSYNC: 0o10000,
+  SYNC: 0o4010000,
+  DIRECTORY: ARM ? 0o40000 : 0o200000,
+  NOFOLLOW: ARM ? 0o100000 : 0o400000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_BENEATH = 0x08;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC = 0x7ff;
+/** A concurrent rename makes the kernel give up with EAGAIN; a hostile neighbour must not keep us here for ever. */
+const TRIES = 64;
+
+// ArrayBuffers of their own: small typed arrays may live in the heap, where the collector moves them.
+const PATH_BYTES = 4096;
+const pathA = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
+const pathB = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
+const how = new BigUint64Array(new ArrayBuffer(24));
+const stat = new DataView(new ArrayBuffer(256));
+const times = new BigInt64Array(new ArrayBuffer(32));
+const link = new Uint8Array(new ArrayBuffer(PATH_BYTES));
+const entries = new Uint8Array(new ArrayBuffer(65_536));
+const encoder = new TextEncoder();
+
+/** Where a path may be: too long, or with a NUL in it, is refused before the kernel would see half of it. */
+function pathPointer(buffer: Uint8Array, path: string): bigint | Result {
+  const { read, written } = encoder.encodeInto(path, buffer.subarray(0, PATH_BYTES));
+  if (read < path.length) return -constants.errno.ENAMETOOLONG;
+  if (path.includes('\0')) return -constants.errno.EINVAL;
+  buffer[written] = 0;
+  return pointerTo(buffer);
+}
+
+/** Opens a path at or below `directory`; a link that leaves it answers -EXDEV. */
+export function openBeneath(
+  directory: number,
+  path: string,
+  { flags, mode = 0 }: { flags: number; mode?: number },
+): Result {
+  const pointer = pathPointer(pathA, path);
+  if (typeof pointer === 'number') return pointer;
+  how[0] = BigInt(flags | OPEN.CLOEXEC);
+  how[1] = BigInt(mode);
+  how[2] = BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+  for (let tries = 0; ; tries++) {
+    const result = syscall(SYS.openat2, directory, pointer, pointerTo(how), how.byteLength);
+    if (result !== -constants.errno.EAGAIN || tries === TRIES) return result;
+  }
+}
+
+export interface FileStatus {
+  /** Device as one number; only good for comparing. */
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** Type and permission bits, as `st_mode`. */
+  readonly mode: number;
+  readonly links: number;
+  readonly size: bigint;
+  /** Nanoseconds since the epoch. */
+  readonly accessed: bigint;
+  readonly modified: bigint;
+  readonly changed: bigint;
+}
+
+/** The status of what a descriptor stands for, also of one opened with PATH. */
+export function statusOf(fd: number): FileStatus | Result {
+  return statusAt(fd, '', AT_EMPTY_PATH);
+}
+
+/** The status of a name in a directory, never following it if it is a link. */
+export function statusOfName(directory: number, name: string): FileStatus | Result {
+  return statusAt(directory, name, AT_SYMLINK_NOFOLLOW);
+}
+
+function statusAt(directory: number, path: string, flags: number): FileStatus | Result {
+  const pointer = pathPointer(pathA, path);
+  if (typeof pointer === 'number') return pointer;
+  const result = syscall(SYS.statx, directory, pointer, flags, STATX_BASIC, pointerTo(stat));
+  if (result < 0) return result;
+  return {
+    device: (BigInt(stat.getUint32(136, true)) << 32n) | BigInt(stat.getUint32(140, true)),
+    inode: stat.getBigUint64(32, true),
+    mode: stat.getUint16(28, true),
+    links: stat.getUint32(16, true),
+    size: stat.getBigUint64(40, true),
+    accessed: timeAt(64),
+    modified: timeAt(112),
+    changed: timeAt(96),
+  };
+}
+
+function timeAt(offset: number): bigint {
+  return stat.getBigInt64(offset, true) * 1_000_000_000n + BigInt(stat.getUint32(offset + 8, true));
+}
+
+/** A time to set: nanoseconds since the epoch, the present, or no change. */
+export type NewTime = bigint | 'now' | 'omit';
+
+/** Sets the times of what a descriptor stands for, also of one opened with PATH. */
+export function setTimes(fd: number, { accessed, modified }: { accessed: NewTime; modified: NewTime }): Result {
+  putTime(0, accessed);
+  putTime(2, modified);
+  pathA[0] = 0;
+  return syscall(SYS.utimensat, fd, pointerTo(pathA), pointerTo(times), AT_EMPTY_PATH);
+}
+
+function putTime(at: number, time: NewTime): void {
+  const UTIME_NOW = 0x3fff_ffffn;
+  const UTIME_OMIT = 0x3fff_fffen;
+  times[at] = typeof time === 'bigint' ? time / 1_000_000_000n : 0n;
+  times[at + 1] = typeof time === 'bigint' ? time % 1_000_000_000n : time === 'now' ? UTIME_NOW : UTIME_OMIT;
+}
+
+/** The calls below act on a single name in an open directory, so that no link on the way can lead elsewhere. */
+export function makeDirectory(directory: number, name: string, mode = 0o777): Result {
+  const pointer = pathPointer(pathA, name);
+  return typeof pointer === 'number' ? pointer : syscall(SYS.mkdirat, directory, pointer, mode);
+}
+
+export function removeName(directory: number, name: string, { kind }: { kind: 'file' | 'directory' }): Result {
+  const pointer = pathPointer(pathA, name);
+  if (typeof pointer === 'number') return pointer;
+  return syscall(SYS.unlinkat, directory, pointer, kind === 'directory' ? AT_REMOVEDIR : 0);
+}
+
+export interface Name {
+  readonly directory: number;
+  readonly name: string;
+}
+
+export function renameName(from: Name, to: Name): Result {
+  const old = pathPointer(pathA, from.name);
+  if (typeof old === 'number') return old;
+  const next = pathPointer(pathB, to.name);
+  return typeof next === 'number' ? next : syscall(SYS.renameat2, from.directory, old, to.directory, next, 0);
+}
+
+/** A hard link to the name itself: a link is not followed. */
+export function linkName(from: Name, to: Name): Result {
+  const old = pathPointer(pathA, from.name);
+  if (typeof old === 'number') return old;
+  const next = pathPointer(pathB, to.name);
+  return typeof next === 'number' ? next : syscall(SYS.linkat, from.directory, old, to.directory, next, 0);
+}
+
+export function makeLink(target: string, to: Name): Result {
+  const text = pathPointer(pathA, target);
+  if (typeof text === 'number') return text;
+  const name = pathPointer(pathB, to.name);
+  return typeof name === 'number' ? name : syscall(SYS.symlinkat, text, to.directory, name);
+}
+
+/** The text of a symbolic link, as bytes. */
+export function readLink(directory: number, name: string): Uint8Array | Result {
+  const pointer = pathPointer(pathA, name);
+  if (typeof pointer === 'number') return pointer;
+  const length = syscall(SYS.readlinkat, directory, pointer, pointerTo(link), link.byteLength);
+  return length < 0 ? length : link.slice(0, length);
+}
+
+export interface DirectoryEntry {
+  readonly inode: bigint;
+  /** DT_* of `getdents64`: the upper bits of the mode. */
+  readonly type: number;
+  readonly name: Uint8Array;
+}
+
+/** The next part of a listing of a descriptor that was just opened, `.` and `..` included; empty at the end. */
+export function readEntries(fd: number): DirectoryEntry[] | Result {
+  const length = syscall(SYS.getdents64, fd, pointerTo(entries), entries.byteLength);
+  if (length < 0) return length;
+  const view = new DataView(entries.buffer);
+  const found: DirectoryEntry[] = [];
+  for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
+    const end = entries.indexOf(0, at + 19);
+    found.push({ inode: view.getBigUint64(at, true), type: view.getUint8(at + 18), name: entries.slice(at + 19, end) });
+  }
+  return found;
+}
+
+/** Reserves space for a file; -EOPNOTSUPP where the filesystem cannot. */
+export function reserve(fd: number, offset: bigint, length: bigint): Result {
+  return syscall(SYS.fallocate, fd, 0, offset, length);
+}
+
+/** Tells the kernel how a file will be used; `advice` is POSIX_FADV_*. */
+export function advise(fd: number, range: { offset: bigint; length: bigint }, advice: number): Result {
+  return syscall(SYS.fadvise64, fd, range.offset, range.length, advice);
+}
+
+/** Changes APPEND and NONBLOCK of an open file. */
+export function setOpenFlags(fd: number, flags: number): Result {
+  const F_SETFL = 4;
+  return syscall(SYS.fcntl, fd, F_SETFL, flags);
+}

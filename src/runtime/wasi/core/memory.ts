@@ -1,0 +1,68 @@
+/**
+ * The guest's linear memory as the host sees it. Every pointer comes from the guest: each access is checked, and one that is
+ * out of bounds fails with EFAULT. Growing replaces the buffer, so no view is kept across calls or waits.
+ */
+import { fail } from './errno.ts';
+
+export class GuestMemory {
+  #memory: WebAssembly.Memory | undefined;
+  #buffer: ArrayBufferLike = new ArrayBuffer(0);
+  #view = new DataView(this.#buffer);
+
+  attach(memory: WebAssembly.Memory): void {
+    this.#memory = memory;
+  }
+
+  get byteLength(): number {
+    return this.#memory?.buffer.byteLength ?? 0;
+  }
+
+  /** A view of `length` bytes; good until the next wait. */
+  bytes(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    const start = pointer >>> 0;
+    const size = length >>> 0;
+    const view = this.#at(start, size);
+    return new Uint8Array(view.buffer as ArrayBuffer, start, size);
+  }
+
+  u8(pointer: number): number {
+    return this.#at(pointer >>> 0, 1).getUint8(pointer >>> 0);
+  }
+
+  u16(pointer: number): number {
+    return this.#at(pointer >>> 0, 2).getUint16(pointer >>> 0, true);
+  }
+
+  u32(pointer: number): number {
+    return this.#at(pointer >>> 0, 4).getUint32(pointer >>> 0, true);
+  }
+
+  u64(pointer: number): bigint {
+    return this.#at(pointer >>> 0, 8).getBigUint64(pointer >>> 0, true);
+  }
+
+  setU8(pointer: number, value: number): void {
+    this.#at(pointer >>> 0, 1).setUint8(pointer >>> 0, value);
+  }
+
+  setU16(pointer: number, value: number): void {
+    this.#at(pointer >>> 0, 2).setUint16(pointer >>> 0, value, true);
+  }
+
+  setU32(pointer: number, value: number): void {
+    this.#at(pointer >>> 0, 4).setUint32(pointer >>> 0, value, true);
+  }
+
+  setU64(pointer: number, value: bigint): void {
+    this.#at(pointer >>> 0, 8).setBigUint64(pointer >>> 0, value, true);
+  }
+
+  #at(start: number, size: number): DataView {
+    if (this.#memory !== undefined && this.#buffer !== this.#memory.buffer) {
+      this.#buffer = this.#memory.buffer;
+      this.#view = new DataView(this.#buffer);
+    }
+    if (start + size > this.#view.byteLength) throw fail('FAULT');
+    return this.#view;
+  }
+}

@@ -1,0 +1,40 @@
+/** Matches what a module imports with what there is, and names everything that is missing in one error. */
+import { wasiError } from './errors.ts';
+import type { Guard } from './guard.ts';
+import type { P1Context } from './p1/context.ts';
+import { NOT_IN_UNSTABLE, p1Functions } from './p1/functions.ts';
+import { PREVIEW1, UNSTABLE } from './p1/layout.ts';
+
+interface Provided {
+  readonly context: P1Context;
+  readonly guard: Guard;
+  readonly more: WebAssembly.Imports;
+}
+
+const MAX_NAMED = 20;
+
+export function linkImports(module: WebAssembly.Module, { context, guard, more }: Provided): WebAssembly.Imports {
+  const needed = WebAssembly.Module.imports(module);
+  const imports: Record<string, WebAssembly.ModuleImports> = {};
+  for (const name of new Set(needed.map((entry) => entry.module))) {
+    imports[name] = { ...wasiModule(name, { context, guard }), ...more[name] };
+  }
+  const missing = needed.filter(({ module: from, name }) => imports[from]?.[name] === undefined);
+  if (missing.length === 0) return imports;
+  const names = missing.slice(0, MAX_NAMED).map(({ module: from, name, kind }) => `${kind} '${from}.${name}'`);
+  const rest = missing.length > MAX_NAMED ? ` and ${missing.length - MAX_NAMED} more` : '';
+  throw wasiError(
+    'WASI_MISSING_IMPORT',
+    `Cannot link the module: nobody provides its import of ${names.join(', ')}${rest}`,
+    {
+      hint: 'Build it for wasm32-wasip1 (wasi_snapshot_preview1), without imports of its own',
+    },
+  );
+}
+
+function wasiModule(name: string, { context, guard }: Omit<Provided, 'more'>): WebAssembly.ModuleImports {
+  if (name === 'wasi_snapshot_preview1') return guard.wrap(p1Functions(context, PREVIEW1));
+  if (name !== 'wasi_unstable') return {};
+  const functions = Object.entries(p1Functions(context, UNSTABLE)).filter(([key]) => !NOT_IN_UNSTABLE.has(key));
+  return guard.wrap(Object.fromEntries(functions));
+}

@@ -20,6 +20,7 @@ export {
   connect,
   type HttpKubeClient,
 } from './http-client.ts';
+export { type Change, type Informer, type InformerOptions, informer } from './informer.ts';
 export {
   connectByKubeconfig,
   connectConfigOf,

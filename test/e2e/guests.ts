@@ -1,0 +1,31 @@
+/** The guests of the cases, pushed to the world's registry by our own command line: one in each flavour. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildHello } from '../../src/cli/demo/guest.ts';
+import { run } from '../processes/command.ts';
+import { WASMLET } from './node-process.ts';
+import type { GuestName } from './world.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export async function pushGuests(host: string): Promise<Record<GuestName, string>> {
+  const images = { scripted: `${host}/scripted:v1`, hello: `${host}/hello:v1` };
+  const folder = mkdtempSync(join(tmpdir(), 'wasmlet-guests-'));
+  try {
+    const { bytes } = await buildHello({ root, cache: folder });
+    const hello = join(folder, 'hello.wasm');
+    writeFileSync(hello, bytes);
+    await push(hello, images.hello, 'wasm-to-oci');
+    await push(join(root, 'guests', 'scripted', 'scripted.wasm'), images.scripted, 'cncf');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return images;
+}
+
+export async function push(file: string, ref: string, format: 'wasm-to-oci' | 'cncf'): Promise<void> {
+  readFileSync(file);
+  await run([process.execPath, WASMLET, 'push', file, ref, '--format', format]);
+}

@@ -85,6 +85,11 @@ export interface WasiStats {
   readonly bytesWritten: number;
 }
 
+export interface Invoked {
+  readonly exit: Exit;
+  readonly result: unknown;
+}
+
 export interface Wasi extends AsyncDisposable {
   /** The import object of a module. Throws WASI_MISSING_IMPORT, naming every import that nobody provides. */
   imports(module: WebAssembly.Module): WebAssembly.Imports;
@@ -93,6 +98,8 @@ export interface Wasi extends AsyncDisposable {
    * a trap, an exit, a kill and a missing function are all an `Exit`. Once for each `Wasi`.
    */
   start(instance: WebAssembly.Instance, entrypoint?: string): Promise<Exit>;
+  /** As `start`, of a function with parameters (numbers, bigints for i64); its result is what JavaScript gets. */
+  invoke(instance: WebAssembly.Instance, name: string, args?: readonly unknown[]): Promise<Invoked>;
   /** `imports`, instantiation and `start` in one; also a failure to link is an `Exit` (reason StartError). */
   run(module: WebAssembly.Module, entrypoint?: string): Promise<Exit>;
   /**

@@ -6,7 +6,7 @@
  */
 import { messageOf } from '#kit';
 import type { Exit } from '../contract.ts';
-import type { Wasi, WasiLimits, WasiOptions, WasiStats } from './contract.ts';
+import type { Invoked, Wasi, WasiLimits, WasiOptions, WasiStats } from './contract.ts';
 import { systemWasiClock } from './core/clocks.ts';
 import { GuestMemory } from './core/memory.ts';
 import { pooledRandom } from './core/random.ts';
@@ -83,15 +83,19 @@ class Host implements Wasi {
   }
 
   async start(instance: WebAssembly.Instance, entrypoint = '_start'): Promise<Exit> {
+    return (await this.invoke(instance, entrypoint)).exit;
+  }
+
+  async invoke(instance: WebAssembly.Instance, name: string, args: readonly unknown[] = []): Promise<Invoked> {
     if (this.#started) throw wasiError('WASI_BAD_OPTION', 'Cannot start a guest: this one was started before');
     this.#started = true;
     const { memory } = instance.exports;
     if (memory instanceof WebAssembly.Memory) this.#memory.attach(memory);
     try {
-      await this.#call(instance, entrypoint);
-      return this.#guard.exit ?? codeExit(0);
+      const result = await this.#call(instance, name, args);
+      return { exit: this.#guard.exit ?? codeExit(0), result };
     } catch (error) {
-      return this.#guard.exit ?? this.#failure(error);
+      return { exit: this.#guard.exit ?? this.#failure(error), result: undefined };
     } finally {
       // Nothing of the guest runs after its end, also not a call that it left behind.
       this.#guard.end(codeExit(0));
@@ -132,8 +136,8 @@ class Host implements Wasi {
 
   readonly #abort = (): void => this.kill(signalExit('SIGKILL'));
 
-  async #call(instance: WebAssembly.Instance, entrypoint: string): Promise<void> {
-    if (this.#guard.exit !== undefined) return;
+  async #call(instance: WebAssembly.Instance, entrypoint: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#guard.exit !== undefined) return undefined;
     const entry = instance.exports[entrypoint];
     if (typeof entry !== 'function') {
       const names = Object.keys(instance.exports).slice(0, 20).join(', ');
@@ -141,14 +145,14 @@ class Host implements Wasi {
       this.#guard.end(
         errorExit('StartError', `Cannot start the guest: it exports no function '${entrypoint}'; ${hint}`),
       );
-      return;
+      return undefined;
     }
     this.#guard.begin();
     const initialize = instance.exports['_initialize'];
     if (typeof initialize === 'function' && entrypoint !== '_start' && entrypoint !== '_initialize') {
       await WebAssembly.promising(initialize)();
     }
-    await WebAssembly.promising(entry)();
+    return await WebAssembly.promising(entry)(...args);
   }
 
   #failure(error: unknown): Exit {

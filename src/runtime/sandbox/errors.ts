@@ -2,6 +2,7 @@ import { defineErrors } from '#kit';
 
 export const RUNTIME_ERRORS = {
   RUNTIME_UNKNOWN_WORKLOAD: { retry: 'never', blame: 'system' },
+  RUNTIME_STILL_RUNNING: { retry: 'later', blame: 'system' },
   RUNTIME_BAD_SPEC: { retry: 'never', blame: 'user' },
   RUNTIME_CREATE_FAILED: { retry: 'later', blame: 'user' },
   RUNTIME_SANDBOX_FAILED: { retry: 'later', blame: 'system' },

@@ -1,0 +1,77 @@
+/**
+ * The launcher: binds the sockets, gives up every right that the sandbox does not need, and becomes the sandbox
+ * (`process.execve`). A process of its own, because Landlock binds the thread that asks and what it executes: so no thread
+ * of the sandbox was ever outside. Started by the node with a `LaunchPlan` as its one argument, in a session of its own.
+ */
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { entryUrl } from '#kit';
+import {
+  ffiAvailable,
+  type Grant,
+  landlockAbi,
+  listenPackets,
+  listenStream,
+  restrictSelf,
+  setDumpable,
+  setNoNewPrivs,
+} from '#kit/os';
+import type { Launched, LaunchPlan } from './launch.ts';
+
+/** What Node itself reads when it boots: its libraries, their index, OpenSSL's configuration, its own process. */
+function runtimeGrants(entry: string): Grant[] {
+  const read = [
+    '/lib',
+    '/lib64',
+    '/usr/lib',
+    '/usr/lib64',
+    '/etc/ld.so.cache',
+    '/etc/ssl/openssl.cnf',
+    '/proc/self',
+    '/dev/urandom',
+  ];
+  const loaders = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'].filter((path) => existsSync(path));
+  return [
+    ...[...read, ...codeOf(entry)].map((path): Grant => ({ path, access: 'read' })),
+    ...[process.execPath, ...loaders].map((path): Grant => ({ path: realpathSync(path), access: 'execute' })),
+    { path: '/dev/null', access: 'write' },
+  ];
+}
+
+/** The bundle's folder; in a checkout the sources and the file that names the rooms' doors. */
+function codeOf(entry: string): string[] {
+  if (!entry.endsWith('.ts')) return [dirname(entry)];
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  return [join(root, 'src'), join(root, 'package.json')];
+}
+
+function restrict(plan: LaunchPlan, entry: string): Record<string, boolean> {
+  if (plan.insecure || !ffiAvailable()) return { no_new_privs: false, landlock: false };
+  setNoNewPrivs();
+  const landlock = landlockAbi() > 0;
+  if (landlock) restrictSelf({ grants: [...runtimeGrants(entry), ...plan.grants], isolateNetwork: true });
+  return { no_new_privs: true, landlock };
+}
+
+function main(): void {
+  const plan = JSON.parse(process.argv.at(-1) ?? '') as LaunchPlan;
+  const entry = fileURLToPath(entryUrl(plan.entry));
+  process.umask(0o027);
+  const bound =
+    plan.sockets === undefined || !ffiAvailable()
+      ? {}
+      : {
+          controlFd: listenStream(plan.sockets.control, { inherited: true }),
+          descriptorsFd: listenPackets(plan.sockets.descriptors, { inherited: true }),
+        };
+  if (ffiAvailable()) setDumpable(false);
+  const walls = restrict(plan, entry);
+  const told: Launched<unknown> = { config: plan.config, walls, ...bound };
+  const argv = [process.execPath, ...plan.flags, entry, JSON.stringify(told)];
+  // Node's own variables only: nothing of the node's environment belongs to what runs guests.
+  const environment = { NODE_NO_WARNINGS: '1', TZ: 'UTC', LANG: 'C.UTF-8', MALLOC_ARENA_MAX: '2' };
+  process.execve?.(process.execPath, argv, environment);
+}
+
+main();

@@ -1,0 +1,72 @@
+/**
+ * A loop thread: a worker on which guests live as suspended or running stacks (JSPI). It knows no socket of the node and no
+ * record on disk; it takes requests from the control thread and tells it what became of the guests.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { isWasmletError, messageOf } from '#kit';
+import { ffiAvailable, threadId } from '#kit/os';
+import { runtimeError } from './errors.ts';
+import { Guest } from './loop/guest.ts';
+import { LogDescriptors } from './loop/log-descriptors.ts';
+import type { FromLoop, LoopData, ToLoop } from './loop/messages.ts';
+import { Modules } from './loop/modules.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('This file is a worker thread of a sandbox');
+const data = workerData as LoopData;
+const progress = new Int32Array(data.progress);
+const guests = new Map<string, Guest>();
+
+function send(message: FromLoop): void {
+  port?.postMessage(message);
+}
+
+const context = {
+  modules: new Modules(),
+  descriptors: new LogDescriptors(),
+  insecureTrustedGuests: data.insecureTrustedGuests,
+  started: (key: string, at: number) => send({ started: key, at }),
+  exited: (key: string, exit: Parameters<Guest['kill']>[0], at: number) => send({ exited: key, exit, at }),
+};
+
+function guestOf(key: string): Guest {
+  const guest = guests.get(key);
+  if (guest === undefined) throw runtimeError('RUNTIME_UNKNOWN_WORKLOAD', `Cannot find workload '${key}'`);
+  return guest;
+}
+
+async function handle(request: ToLoop): Promise<unknown> {
+  switch (request.do) {
+    case 'create':
+      guests.set(request.create.spec.key, await Guest.create(request.create, context));
+      return undefined;
+    case 'start': {
+      const guest = guestOf(request.key);
+      // The answer goes first: the guest may hold this thread from its first instruction on.
+      queueMicrotask(() => setImmediate(() => guest.start()));
+      return undefined;
+    }
+    case 'kill':
+      return guestOf(request.key).kill(request.exit);
+    case 'delete': {
+      const guest = guests.get(request.key);
+      guests.delete(request.key);
+      return guest?.dispose();
+    }
+    case 'stats':
+      return guestOf(request.key).stats();
+  }
+}
+
+port.on('message', (request: ToLoop) => {
+  Atomics.add(progress, 0, 1);
+  handle(request).then(
+    (ok) => send({ answer: request.ask, ok }),
+    (error) => {
+      const code = isWasmletError(error) ? error.code : 'RUNTIME_CREATE_FAILED';
+      send({ answer: request.ask, error: { code, message: messageOf(error) } });
+    },
+  );
+});
+
+send({ ready: ffiAvailable() ? threadId() : 0 });

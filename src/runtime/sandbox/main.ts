@@ -1,0 +1,112 @@
+/**
+ * A sandbox: the control thread. It speaks with the node, keeps the table of workloads and watches the loop thread on which
+ * the guests live. It was started by the launcher, behind its walls, with its sockets open; it outlives the node.
+ */
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { messageOf } from '#kit';
+import { ffiAvailable, startTimeOf } from '#kit/os';
+import { Connections } from './control/connection.ts';
+import { Inbox } from './control/inbox.ts';
+import { Workloads } from './control/workloads.ts';
+import { launched, type SandboxConfig } from './launch.ts';
+import type { Request } from './protocol/messages.ts';
+import { VERSIONS } from './protocol/version.ts';
+
+/** A sandbox without node and without a live guest is of no use to anybody; its exits are on disk. */
+const LONELY_MS = 60_000;
+const SNAPSHOT_PAGE = 1000;
+
+const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
+const inbox = descriptorsFd === undefined ? undefined : new Inbox(descriptorsFd);
+const startTime = startTimeOf(process.pid) ?? 0;
+
+const workloads: Workloads = new Workloads({
+  exitsDirectory: config.exitsDirectory,
+  inbox,
+  insecureTrustedGuests: config.insecureTrustedGuests,
+  changed: (event, key, state) => connections.event(event, key, state),
+});
+
+function listeners(podUid: string) {
+  return workloads.listenersOf(podUid).map(({ fd, ...listener }) => {
+    const token = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
+    inbox?.send(token, fd);
+    return { ...listener, token };
+  });
+}
+
+async function handle(request: Request): Promise<unknown> {
+  switch (request.do) {
+    case 'ping':
+      return;
+    case 'assign':
+      return void workloads.warm();
+    case 'create':
+      return workloads.create(request.spec);
+    case 'start':
+      return workloads.start(request.workload);
+    case 'kill':
+      return workloads.kill(request.workload, request.signal);
+    case 'delete':
+      return workloads.delete(request.workload);
+    case 'stats':
+      return workloads.stats(request.workload);
+    case 'resize':
+      // Limits stand in the compiled module: the new ones need a new instance.
+      return false;
+    case 'snapshot':
+      return workloads.page(request.after, SNAPSHOT_PAGE);
+    case 'listeners':
+      return listeners(request.podUid);
+    case 'stop':
+      // The answer leaves first.
+      setTimeout(() => process.exit(0), 20);
+      return;
+  }
+}
+
+const server = createServer();
+const connections = new Connections(server, {
+  hello: () => ({
+    hello: 'wasmlet-sandbox',
+    versions: VERSIONS,
+    sandbox: config.id,
+    pid: process.pid,
+    startTime,
+    sequence: workloads.sequence,
+    walls: Object.entries(walls),
+  }),
+  handle,
+});
+
+/** Ends this process and, with it, only its own workloads; the node finds why in the log and in the file. */
+function fail(error: unknown): never {
+  const text = `Cannot go on: ${error instanceof Error ? error.stack : messageOf(error)}`;
+  console.error(text);
+  try {
+    writeFileSync(`${config.exitsDirectory}/crash`, text.slice(0, 4000));
+  } catch {
+    // The log has it.
+  }
+  process.exit(70);
+}
+
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+// The node ends guests gracefully before it stops a sandbox; without a node SIGTERM is for us to obey.
+process.on('SIGTERM', () => {
+  if (!connections.connected) process.exit(143);
+});
+process.on('SIGHUP', () => {});
+process.on('SIGINT', () => {});
+
+let lonelySince = Date.now();
+setInterval(() => {
+  if (connections.connected || workloads.alive > 0) lonelySince = Date.now();
+  else if (Date.now() - lonelySince > LONELY_MS) process.exit(0);
+}, 10_000).unref();
+
+if (controlFd === undefined) server.listen(config.controlPath);
+else server.listen({ fd: controlFd });
+if (!ffiAvailable()) console.error('This Node has no node:ffi: guests run without walls');

@@ -59,16 +59,26 @@ function unknownCommand(name: string): Error {
 }
 
 function contextOf({ level, format }: { level?: string | undefined; format?: string | undefined }): Context {
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
   const chosen = (level ?? process.env['WASMLET_LOG_LEVEL'] ?? 'info') as Level;
+  let stop: AbortController | undefined;
   return {
     log: createLog({ level: chosen, format: format === 'json' ? 'json' : 'text' }),
     env: process.env,
     stdout,
     stderr,
-    signal: stop.signal,
+    // Made when first asked for: a command that never asks (`run`) keeps the signals' default, which also ends a guest that spins.
+    get signal() {
+      stop ??= stopAtSignal();
+      return stop.signal;
+    },
   };
+}
+
+/** The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once. */
+function stopAtSignal(): AbortController {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
+  return stop;
 }
 
 try {

@@ -61,7 +61,7 @@ function install() {
   process.stderr.write('wasmlet: installing dependencies with npm ci (about 460 MB on disk, once)\n');
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const args = [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const args = [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   // Progress belongs to people: npm's own goes to standard error, standard output stays the script's.
   const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (result.error !== undefined) fail(`Cannot run npm: ${result.error.message}`);

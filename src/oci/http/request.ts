@@ -1,0 +1,192 @@
+/**
+ * One HTTP request to a registry, over node:http and node:https with kept connections, every wait of it bounded: the
+ * connection, the head of the answer, and the pauses in its body. What the answer means is the caller's business.
+ */
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { type Clock, messageOf } from '#kit';
+import { ociError } from '../errors.ts';
+import { type Body, bodyOf } from './body.ts';
+
+export interface Upload {
+  /** Bytes; the registry is told before. */
+  readonly length: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly upload?: Upload | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly url: URL;
+  header(name: string): string | undefined;
+  readonly body: Body;
+}
+
+export interface Timeouts {
+  /** Milliseconds until the connection stands and the head of the answer is there. */
+  readonly answer: number;
+  /** Milliseconds in which a body, or an upload, has to move by `minBytes`. */
+  readonly stall: number;
+  readonly minBytes: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { answer: 30_000, stall: 30_000, minBytes: 1024 };
+
+export interface HttpOptions {
+  readonly clock: Clock;
+  readonly timeouts?: Partial<Timeouts>;
+  /** Certificate authorities to trust for a host (with port) besides the usual ones, as PEM. */
+  readonly authorities?: (host: string) => Promise<readonly string[] | undefined>;
+}
+
+export class HttpClient implements Disposable {
+  readonly #clock: Clock;
+  readonly #timeouts: Timeouts;
+  readonly #authorities: NonNullable<HttpOptions['authorities']>;
+  readonly #plain = new PlainAgent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 });
+  readonly #tls = new TlsAgent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 });
+
+  constructor({ clock, timeouts = {}, authorities = async () => undefined }: HttpOptions) {
+    this.#clock = clock;
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts };
+    this.#authorities = authorities;
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain.destroy();
+    this.#tls.destroy();
+  }
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const { url, signal } = request;
+    signal?.throwIfAborted();
+    const message = await this.#exchange(request, await this.#optionsOf(request));
+    return {
+      status: message.statusCode ?? 0,
+      url,
+      header: (name) => singleHeader(message, name),
+      body: bodyOf(message, { clock: this.#clock, timeouts: this.#timeouts, host: url.host, signal }),
+    };
+  }
+
+  async #optionsOf({ method, url, headers, upload }: HttpRequest): Promise<RequestOptions> {
+    const secure = url.protocol === 'https:';
+    const extra = secure ? await this.#authorities(url.host) : undefined;
+    return {
+      method,
+      agent: secure ? this.#tls : this.#plain,
+      headers: {
+        'user-agent': 'wasmlet',
+        ...headers,
+        ...(upload === undefined ? {} : { 'content-length': String(upload.length) }),
+      },
+      minVersion: 'TLSv1.2',
+      // The agent's own timeout is for idle connections; the ones below are for the exchange.
+      timeout: 0,
+      ...(extra === undefined || extra.length === 0 ? {} : { ca: [...(await usualAuthorities()), ...extra] }),
+    };
+  }
+
+  async #exchange({ url, upload, signal }: HttpRequest, options: RequestOptions): Promise<IncomingMessage> {
+    const over = new AbortController();
+    let moved = 0;
+    try {
+      return await new Promise<IncomingMessage>((resolve, reject) => {
+        const request = (url.protocol === 'https:' ? tlsRequest : plainRequest)(url, options);
+        function fail(error: unknown): void {
+          reject(error);
+          request.destroy();
+        }
+        signal?.addEventListener('abort', () => fail(signal.reason), { once: true, signal: over.signal });
+        request.on('error', (cause) => reject(transportError(url, cause)));
+        request.on('response', resolve);
+        void this.#watch(
+          over.signal,
+          () => moved,
+          () => fail(tooSlow(url, 'it did not answer in time')),
+        );
+        if (upload === undefined) request.end();
+        else void send(request, upload, (bytes) => (moved += bytes)).catch(fail);
+      });
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Calls `late` when the answer is not there after `answer` milliseconds in which nothing moved either. */
+  async #watch(over: AbortSignal, moved: () => number, late: () => void): Promise<void> {
+    try {
+      for (;;) {
+        const before = moved();
+        await this.#clock.sleep(this.#timeouts.answer, { signal: over });
+        if (moved() - before < this.#timeouts.minBytes) return late();
+      }
+    } catch {
+      // The exchange is over.
+    }
+  }
+}
+
+async function send(
+  request: ReturnType<typeof plainRequest>,
+  upload: Upload,
+  moved: (bytes: number) => void,
+): Promise<void> {
+  for await (const chunk of upload.open()) {
+    if (request.destroyed) return;
+    const room = request.write(chunk);
+    moved(chunk.length);
+    if (!room) await new Promise<void>((resolve) => request.once('drain', resolve).once('close', resolve));
+  }
+  request.end();
+}
+
+let usual: readonly string[] | undefined;
+
+/** The authorities that Node trusts by itself; naming our own in an option would replace them. */
+async function usualAuthorities(): Promise<readonly string[]> {
+  usual ??= (await import('node:tls')).getCACertificates('default');
+  return usual;
+}
+
+function singleHeader(message: IncomingMessage, name: string): string | undefined {
+  const value = message.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+export function tooSlow(url: URL, state: string): Error {
+  return ociError('OCI_TIMED_OUT', `Cannot go on with registry ${url.host}: ${state}`, {
+    hint: 'The registry or the network is too slow or stuck; it is tried again',
+  });
+}
+
+export function transportError(url: URL, cause: unknown): Error {
+  const code = String((cause as { code?: unknown }).code ?? '');
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
+    return ociError('OCI_TLS', `Cannot trust registry ${url.host}: ${messageOf(cause)}`, {
+      cause,
+      hint: `Put its authority's certificate into /etc/docker/certs.d/${url.host}/ca.crt`,
+    });
+  }
+  if (/^ERR_SSL|^EPROTO/.test(code)) {
+    return ociError('OCI_TLS', `Cannot speak TLS with registry ${url.host}: ${messageOf(cause)}`, {
+      cause,
+      hint: `If it serves plain http, name it: --insecure-registry ${url.host}`,
+    });
+  }
+  if (/^HPE_/.test(code)) {
+    return ociError('OCI_BAD_RESPONSE', `Cannot read the answer of registry ${url.host}: it is not HTTP`, { cause });
+  }
+  const hint =
+    code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+      ? 'The name does not resolve: check the spelling of the image and the name servers of this machine'
+      : 'Check that the registry runs and that this machine reaches it';
+  return ociError('OCI_UNREACHABLE', `Cannot reach registry ${url.host}: ${messageOf(cause) || code}`, { cause, hint });
+}

@@ -5,12 +5,26 @@
 import { fileURLToPath } from 'node:url';
 import { errors } from './check/errors.ts';
 import { anywhere, links, lockfile, sizes } from './check/files.ts';
+import { groups } from './check/groups.ts';
 import { names } from './check/names.ts';
 import { cycles, doors, rooms } from './check/rooms.ts';
 import { openTree, type Rule } from './check/rule.ts';
 import { lint, types } from './check/tools.ts';
 
-const rules: readonly Rule[] = [rooms, doors, cycles, names, errors, sizes, lockfile, anywhere, links, types, lint];
+const rules: readonly Rule[] = [
+  rooms,
+  doors,
+  cycles,
+  names,
+  errors,
+  groups,
+  sizes,
+  lockfile,
+  anywhere,
+  links,
+  types,
+  lint,
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !rules.some((rule) => rule.name === name));

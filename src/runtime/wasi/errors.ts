@@ -6,7 +6,7 @@ export const WASI_ERRORS = {
   WASI_BAD_MODULE: { retry: 'never', blame: 'user' },
   WASI_BAD_PREOPEN: { retry: 'later', blame: 'user' },
   WASI_BAD_OPTION: { retry: 'never', blame: 'user' },
-  WASI_NO_FFI: { retry: 'never', blame: 'system' },
+  WASI_FILES_UNAVAILABLE: { retry: 'never', blame: 'system' },
 } as const;
 
 export const wasiError = defineErrors(WASI_ERRORS);

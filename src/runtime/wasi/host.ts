@@ -32,7 +32,7 @@ const DEFAULT_LIMITS: WasiLimits = {
   memoryBytes: undefined,
 };
 
-/** Opens what the guest is given. Rejects with WASI_BAD_PREOPEN, WASI_BAD_OPTION or WASI_NO_FFI, and then holds nothing. */
+/** Opens what the guest is given. Rejects with WASI_BAD_PREOPEN, WASI_BAD_OPTION or WASI_FILES_UNAVAILABLE, and then holds nothing. */
 export async function createWasi(options: WasiOptions = {}): Promise<Wasi> {
   options.signal?.throwIfAborted();
   const host = new Host(options);

@@ -6,24 +6,29 @@ import { ffiAvailable, OPEN, statusOf } from '#kit/os';
 import type { Preopen, WasiLimits, WasiOptions } from './contract.ts';
 import { FILETYPE } from './core/descriptor.ts';
 import { Directory } from './core/directory.ts';
+import { WasiErrno } from './core/errno.ts';
 import { SingleFile } from './core/single-file.ts';
 import { DeviceNumbers, filetypeOf } from './core/stat.ts';
 import { wasiError } from './errors.ts';
 
 /** In the order in which guests see them. On an error nothing stays open. */
 export function openPreopens(options: WasiOptions, limits: WasiLimits): Directory[] {
-  const preopens = withWorkingDirectory(options);
+  const { preopens = [], workingDir } = options;
   if (preopens.length === 0) return [];
   if (!ffiAvailable()) {
-    throw wasiError('WASI_NO_FFI', 'Cannot give files to a guest: this Node has no node:ffi to keep it inside them', {
-      hint: 'Run the Node that wasmlet brings, without --no-experimental-ffi',
-    });
+    throw wasiError(
+      'WASI_FILES_UNAVAILABLE',
+      'Cannot give files to a guest: this Node has no node:ffi to keep it inside them',
+      {
+        hint: 'Run the Node that wasmlet brings, without --no-experimental-ffi',
+      },
+    );
   }
   const devices = new DeviceNumbers();
   const opened: Directory[] = [];
   try {
     for (const preopen of preopens) opened.push(open(preopen, { devices, limits }));
-    return opened;
+    return withWorkingDirectory(opened, workingDir);
   } catch (error) {
     for (const directory of opened) directory.close();
     throw error;
@@ -60,18 +65,26 @@ function openHost({ hostPath, guestPath }: Preopen, flags: number): number {
 }
 
 /**
- * A working directory beneath a preopen is also given as `.`: libcs without a notion of a working directory
- * take relative paths from there. It comes first, so that where it ties with a preopened `/`, absolute paths stay right.
+ * A working directory beneath a preopen is also given as `.`: libcs without a notion of a working directory take relative
+ * paths from there. It comes first: where it ties with a preopened `/`, the later one counts, and absolute paths stay right.
  */
-function withWorkingDirectory({ preopens = [], workingDir }: WasiOptions): readonly Preopen[] {
-  if (workingDir === undefined || preopens.some(({ guestPath }) => guestPath === '.')) return preopens;
-  const best = preopens
-    .filter(({ guestPath }) => beneath(workingDir, guestPath))
-    .sort((a, b) => b.guestPath.length - a.guestPath.length)[0];
-  if (best === undefined || best.guestPath !== posix.normalize(workingDir)) return preopens;
-  return [{ ...best, guestPath: '.' }, ...preopens];
+function withWorkingDirectory(opened: readonly Directory[], workingDir: string | undefined): Directory[] {
+  if (workingDir === undefined || opened.some(({ preopen }) => preopen === '.')) return [...opened];
+  const path = posix.normalize(`${workingDir}/`).slice(0, -1);
+  const best = opened
+    .filter(({ preopen = '' }) => path !== '' && isBeneath(path, preopen))
+    .sort((a, b) => (b.preopen?.length ?? 0) - (a.preopen?.length ?? 0))[0];
+  if (best === undefined) return [...opened];
+  try {
+    const rest = posix.relative(best.preopen ?? '/', path);
+    return [best.reopen(rest === '' ? '.' : rest, { preopen: '.' }), ...opened];
+  } catch (error) {
+    // As with a container whose image lacks the directory: what needs it will say so.
+    if (error instanceof WasiErrno) return [...opened];
+    throw error;
+  }
 }
 
-function beneath(path: string, prefix: string): boolean {
+function isBeneath(path: string, prefix: string): boolean {
   return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`);
 }

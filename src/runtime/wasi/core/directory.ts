@@ -90,6 +90,11 @@ export class Directory extends Descriptor {
     return this.#directory.preopen;
   }
 
+  /** A directory beneath this one, as a preopen of its own. */
+  reopen(path: string, { preopen }: { preopen: string }): Directory {
+    return new Directory({ ...this.#directory, preopen, fd: this.#open(path, OPEN.RDONLY | OPEN.DIRECTORY) });
+  }
+
   override close(): void {
     closeSync(this.#directory.fd);
   }

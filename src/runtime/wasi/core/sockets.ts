@@ -73,12 +73,27 @@ export class ListenerSocket extends SocketDescriptor {
   readonly #queue: Socket[] = [];
   readonly #gate = new Gate();
   readonly #enqueue = (socket: Socket): void => this.#add(socket);
+  #asked = false;
 
   constructor({ server }: WasiListener, limits: SocketLimits) {
     super();
     this.#server = server;
     this.#limits = limits;
     server.on('connection', this.#enqueue);
+  }
+
+  /**
+   * A listener comes to the guest non-blocking, as wasmtime's do, which Go relies on: it looks here first and then polls.
+   * A guest that never looks (`accept` in C and Rust) cannot know, and expects to wait as everywhere.
+   */
+  override fdstat(): FdStat {
+    if (!this.#asked) this.setFlags(FDFLAGS.NONBLOCK);
+    return super.fdstat();
+  }
+
+  override setFlags(flags: number): void {
+    this.#asked = true;
+    super.setFlags(flags);
   }
 
   accept({ nonBlocking }: { nonBlocking: boolean }): Connection | Promise<Connection> {

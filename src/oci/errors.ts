@@ -1,5 +1,5 @@
 /** The codes of `oci`; docs/errors.md says what to do about each. */
-import { defineErrors, type ErrorTable } from '#kit';
+import { defineErrors, type ErrorTable, WasmletError } from '#kit';
 
 export type OciErrorCode =
   | 'OCI_BAD_REFERENCE'
@@ -47,3 +47,13 @@ export const OCI_ERRORS: ErrorTable<OciErrorCode> = {
 };
 
 export const ociError = defineErrors(OCI_ERRORS);
+
+/** An image that is there, and is nothing that this node runs. It stays so until its name points elsewhere. */
+export class NotWasmError extends WasmletError {
+  /** Digest of what the name points to; undefined as long as it is not known. */
+  digest: string | undefined;
+
+  constructor(message: string, hint: string) {
+    super(message, { code: 'OCI_NOT_WASM', ...OCI_ERRORS.OCI_NOT_WASM, hint });
+  }
+}

@@ -9,7 +9,7 @@ export {
   readDockerConfig,
   readDockercfg,
 } from './auth/keyring.ts';
-export { OCI_ERRORS, type OciErrorCode, ociError } from './errors.ts';
+export { NotWasmError, OCI_ERRORS, type OciErrorCode, ociError } from './errors.ts';
 export type { WorkloadImage } from './image.ts';
 export { importModule, localImage } from './local.ts';
 export { MEDIA } from './media-types.ts';

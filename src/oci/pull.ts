@@ -10,17 +10,17 @@ import type { Credential } from './auth/keyring.ts';
 import { sha256Of } from './digest.ts';
 import { ociError } from './errors.ts';
 import { fetchBlob } from './fetch-blob.ts';
-import { chooseManifest, notWasm, recognise, wantsConfig } from './flavours/mod.ts';
 import { Flights } from './flights.ts';
 import { HttpClient, type Timeouts } from './http/request.ts';
 import { authoritiesOf } from './http/trust.ts';
 import type { WorkloadImage } from './image.ts';
 import { imageOf, localImage, putRefs } from './local.ts';
-import { type Descriptor, type ImageManifest, MAX_CONFIG, parseJsonObject, parseManifest } from './manifest.ts';
-import { IMAGE_CONFIG_TYPES } from './media-types.ts';
+import { type Descriptor, MAX_CONFIG } from './manifest.ts';
 import { formatReference, type Reference } from './reference.ts';
 import { RegistryClient } from './registry.ts';
-import { type ContentStore, wrongDigest } from './store/store.ts';
+import { type Resolved, resolveImage } from './resolve.ts';
+import type { StoredRef } from './store/refs.ts';
+import type { ContentStore } from './store/store.ts';
 
 export interface PullerOptions {
   readonly store: ContentStore;
@@ -38,10 +38,6 @@ export interface PullOptions {
   /** Tried in this order; nothing or none is an anonymous pull. */
   readonly credentials?: readonly Credential[];
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface Pulled {
-  readonly image: WorkloadImage;
 }
 
 /** What the engine takes at most, as one module. */
@@ -109,34 +105,40 @@ export class Puller implements Disposable {
     const registry = this.#clientFor(reference, credential);
     const known = await this.#unchanged(reference, registry, signal);
     if (known !== undefined) return known;
-    const resolved = await this.#resolve(reference, registry, signal);
-    const { manifest } = resolved;
-    const what = `'${formatReference(reference)}'`;
-    const config = await this.#config(manifest, registry, signal);
-    const { module } = recognise(what, { manifest, config: config.parsed });
+    const resolved = await resolveImage(reference, {
+      registry,
+      signal,
+      readBlob: (blob) => this.#readSmall(blob, registry, signal),
+    });
+    const ref = await this.#bringIn(reference, resolved, { registry, signal });
+    const { manifest, config } = resolved;
+    return imageOf(this.#store, { reference, ref, manifest, config });
+  }
+
+  /** Everything that the image is made of, then its reference. */
+  async #bringIn(
+    reference: Reference,
+    { digest, mediaType, manifest, documents, config, found }: Resolved,
+    { registry, signal }: { registry: RegistryClient; signal: AbortSignal },
+  ): Promise<Omit<StoredRef, 'reference'>> {
+    const { module } = found;
     if (module.size > this.#maxModule) {
-      throw ociError(
-        'OCI_TOO_LARGE',
-        `Cannot pull ${what}: its module has ${module.size} bytes, at most ${this.#maxModule} are taken`,
-      );
+      const state = `its module has ${module.size} bytes, at most ${this.#maxModule} are taken`;
+      throw ociError('OCI_TOO_LARGE', `Cannot pull '${formatReference(reference)}': ${state}`);
     }
-    const parts = [...resolved.documents, ...(config.bytes.length === 0 ? [] : [manifest.config]), module];
-    const ref = {
-      digest: resolved.digest,
-      mediaType: resolved.mediaType,
-      blobs: [...new Set(parts.map((part) => part.digest))],
-      size: parts.reduce((sum, part) => sum + part.size, 0),
-      pulledAt: this.#clock.now(),
-    };
+    const parts = [...documents, ...(config.length === 0 ? [] : [manifest.config]), module];
+    const blobs = [...new Set(parts.map((part) => part.digest))];
+    const size = parts.reduce((sum, part) => sum + part.size, 0);
+    const ref = { digest, mediaType, blobs, size, pulledAt: this.#clock.now() };
     // A collection of garbage in another process may take a blob between its coming and its reference: then once more.
     for (let round = 0; round < 3; round++) {
-      for (const document of resolved.documents) await this.#store.put(document.bytes);
-      if (config.bytes.length > 0) await this.#store.put(config.bytes);
+      for (const document of documents) await this.#store.put(document.bytes);
+      if (config.length > 0) await this.#store.put(config);
       await this.#fetch(module, registry, signal);
       await putRefs(this.#store, reference, ref);
-      if (await this.#store.intact({ reference: '', ...ref })) break;
+      if (await this.#store.intact(ref)) break;
     }
-    return imageOf(this.#store, { reference, ref, manifest, config: config.bytes });
+    return ref;
   }
 
   /** What is here already, if the registry says that the tag still means it. */
@@ -152,55 +154,11 @@ export class Puller implements Disposable {
     return local;
   }
 
-  async #resolve(reference: Reference, registry: RegistryClient, signal: AbortSignal): Promise<Resolved> {
-    const what = `'${formatReference(reference)}'`;
-    const top = await this.#manifest(registry, { reference, what, signal });
-    if (top.parsed.kind === 'manifest') return { ...top, manifest: top.parsed, documents: [top] };
-    const chosen = chooseManifest(what, top.parsed);
-    const inner = await this.#manifest(registry, {
-      reference: { tag: undefined, digest: chosen.digest },
-      what,
-      signal,
-    });
-    if (inner.parsed.kind !== 'manifest') throw notWasm(what, 'an index of indexes');
-    return { ...top, manifest: inner.parsed, documents: [top, inner] };
-  }
-
-  async #manifest(
-    registry: RegistryClient,
-    { reference, what, signal }: { reference: Pick<Reference, 'tag' | 'digest'>; what: string; signal: AbortSignal },
-  ): Promise<Document & { parsed: ReturnType<typeof parseManifest> }> {
-    const { bytes, contentType, claimedDigest } = await registry.manifest(reference, signal);
-    const digest = sha256Of(bytes);
-    const expected = reference.digest ?? (claimedDigest?.startsWith('sha256:') ? claimedDigest : undefined) ?? digest;
-    if (digest !== expected) throw wrongDigest(expected, digest);
-    const parsed = parseManifest(bytes, { what: `the manifest of ${what}`, contentType });
-    return { digest, mediaType: parsed.mediaType, size: bytes.length, bytes, parsed };
-  }
-
-  /** Only fetched where it decides something, or where it tells what an image that is none of ours is. */
-  async #config(
-    manifest: ImageManifest,
-    registry: RegistryClient,
-    signal: AbortSignal,
-  ): Promise<{ bytes: Uint8Array; parsed: Record<string, unknown> }> {
-    const { config } = manifest;
-    const nothing = { bytes: new Uint8Array(), parsed: {} };
-    if (!wantsConfig(manifest) && !IMAGE_CONFIG_TYPES.includes(config.mediaType)) return nothing;
-    if (config.size > MAX_CONFIG)
-      throw ociError(
-        'OCI_TOO_LARGE',
-        `Cannot read a configuration of ${config.size} bytes: it is larger than ${MAX_CONFIG}`,
-      );
-    try {
-      await this.#fetch(config, registry, signal);
-      const bytes = await this.#store.read(config.digest, MAX_CONFIG);
-      if (bytes === undefined) return nothing;
-      return { bytes, parsed: bytes.length === 0 ? {} : parseJsonObject(bytes, 'the configuration of the image') };
-    } catch (error) {
-      if (wantsConfig(manifest)) throw error;
-      return nothing;
-    }
+  async #readSmall(blob: Descriptor, registry: RegistryClient, signal: AbortSignal): Promise<Uint8Array> {
+    await this.#fetch(blob, registry, signal);
+    const bytes = await this.#store.read(blob.digest, MAX_CONFIG);
+    if (bytes === undefined) throw ociError('OCI_STORE', `Cannot read ${blob.digest}: it is gone from the store again`);
+    return bytes;
   }
 
   async #fetch(blob: Descriptor, registry: RegistryClient, signal: AbortSignal): Promise<void> {
@@ -222,19 +180,4 @@ export class Puller implements Disposable {
       credential,
     });
   }
-}
-
-interface Document {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly size: number;
-  readonly bytes: Uint8Array;
-}
-
-interface Resolved {
-  /** Of what the reference points to. */
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly manifest: ImageManifest;
-  readonly documents: readonly Document[];
 }

@@ -1,5 +1,5 @@
 /** The table of flavours, asked in this order. */
-import { ociError } from '../errors.ts';
+import { NotWasmError } from '../errors.ts';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../manifest.ts';
 import { INDEX_TYPES } from '../media-types.ts';
 import { cncf } from './cncf.ts';
@@ -36,14 +36,11 @@ export function chooseManifest(what: string, index: ImageIndex): Descriptor {
   throw notWasm(what, names.length === 0 ? 'an empty index' : `an index without wasm: ${shown}`);
 }
 
-export function notWasm(what: string, found: string): Error {
+export function notWasm(what: string, found: string): NotWasmError {
   const accepted = FLAVOURS.map((flavour) => flavour.accepts).join(' or ');
-  return ociError(
-    'OCI_NOT_WASM',
+  return new NotWasmError(
     `Cannot run ${what}: it is ${found}; this node runs WebAssembly, one layer of ${accepted}`,
-    {
-      hint: 'Push a wasm32-wasi (preview 1) module with `wasmlet push`, or keep the pod off this node',
-    },
+    'Push a wasm32-wasi (preview 1) module with `wasmlet push`, or keep the pod off this node',
   );
 }
 

@@ -102,7 +102,7 @@ export class ContentStore {
   }
 
   /** References that keep all their content; others are as good as not there. */
-  async intact(ref: StoredRef): Promise<boolean> {
+  async intact(ref: Pick<StoredRef, 'blobs'>): Promise<boolean> {
     for (const digest of ref.blobs) {
       try {
         await access(this.pathOf(digest), constants.R_OK);

@@ -23,6 +23,7 @@ const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
+const F_SETFD = 2;
 const F_DUPFD_CLOEXEC = 1030;
 const EAGAIN = 11;
 const EISCONN = 106;
@@ -39,10 +40,8 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
-/** `inherited` sockets stay open over execve; all others close. */
 export interface ListenOptions {
   readonly backlog?: number;
-  readonly inherited?: boolean;
 }
 
 /** A bound, listening, non-blocking unix socket of type SEQPACKET. */
@@ -55,8 +54,8 @@ export function listenStream(path: string, options: ListenOptions = {}): number 
   return listenUnix(SOCK_STREAM, path, options);
 }
 
-function listenUnix(type: number, path: string, { backlog = 16, inherited = false }: ListenOptions): number {
-  const fd = checked(syscall(SYS.socket, AF_UNIX, type | SOCK_NONBLOCK | (inherited ? 0 : SOCK_CLOEXEC), 0), 'socket');
+function listenUnix(type: number, path: string, { backlog = 16 }: ListenOptions): number {
+  const fd = checked(syscall(SYS.socket, AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
   try {
     withUnixAddress(path, (address) =>
       checked(syscall(SYS.bind, fd, pointerTo(address), address.byteLength), `bind '${path}'`),
@@ -154,6 +153,12 @@ export function peerCredentials(socket: number): PeerCredentials {
 /** A duplicate that closes on execve. */
 export function duplicate(descriptor: number): number {
   return checked(syscall(SYS.fcntl, descriptor, F_DUPFD_CLOEXEC, 3), 'fcntl');
+}
+
+/** Lets a descriptor survive execve. Node marks every one that it inherits for closing when it boots. */
+export function keepOverExecve(descriptor: number): number {
+  checked(syscall(SYS.fcntl, descriptor, F_SETFD, 0), 'fcntl');
+  return descriptor;
 }
 
 /** Calls with the socket address of a path; one that is too long is reached by a descriptor of its directory. */

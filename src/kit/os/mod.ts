@@ -4,6 +4,7 @@ export {
   acceptPackets,
   connectPackets,
   duplicate,
+  keepOverExecve,
   listenPackets,
   listenStream,
   type Packet,

@@ -3,8 +3,8 @@ import type { Grant } from '#kit/os';
 
 export interface LaunchPlan {
   readonly entry: 'sandbox' | 'admission';
-  /** Unix sockets that the launcher binds and leaves open. */
-  readonly sockets?: { readonly control: string; readonly descriptors: string } | undefined;
+  /** Listening unix sockets came as descriptors 3 (control) and 4 (descriptors). */
+  readonly inherited: boolean;
   readonly grants: readonly Grant[];
   /** V8 and Node flags of the entry. */
   readonly flags: readonly string[];

@@ -1,22 +1,13 @@
 /**
- * The launcher: binds the sockets, gives up every right that the sandbox does not need, and becomes the sandbox
- * (`process.execve`). A process of its own, because Landlock binds the thread that asks and what it executes: so no thread
+ * The launcher: gives up every right that the sandbox does not need, and becomes the sandbox (`process.execve`), with the
+ * listening sockets that it inherited. A process of its own, because Landlock binds the thread that asks and what it executes: so no thread
  * of the sandbox was ever outside. Started by the node with a `LaunchPlan` as its one argument, in a session of its own.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryUrl } from '#kit';
-import {
-  ffiAvailable,
-  type Grant,
-  landlockAbi,
-  listenPackets,
-  listenStream,
-  restrictSelf,
-  setDumpable,
-  setNoNewPrivs,
-} from '#kit/os';
+import { ffiAvailable, type Grant, keepOverExecve, landlockAbi, restrictSelf, setNoNewPrivs } from '#kit/os';
 import type { Launched, LaunchPlan } from './launch.ts';
 
 /** What Node itself reads when it boots: its libraries, their index, OpenSSL's configuration, its own process. */
@@ -58,14 +49,7 @@ function main(): void {
   const plan = JSON.parse(process.argv.at(-1) ?? '') as LaunchPlan;
   const entry = fileURLToPath(entryUrl(plan.entry));
   process.umask(0o027);
-  const bound =
-    plan.sockets === undefined || !ffiAvailable()
-      ? {}
-      : {
-          controlFd: listenStream(plan.sockets.control, { inherited: true }),
-          descriptorsFd: listenPackets(plan.sockets.descriptors, { inherited: true }),
-        };
-  if (ffiAvailable()) setDumpable(false);
+  const bound = plan.inherited ? { controlFd: keepOverExecve(3), descriptorsFd: keepOverExecve(4) } : {};
   const walls = restrict(plan, entry);
   const told: Launched<unknown> = { config: plan.config, walls, ...bound };
   const argv = [process.execPath, ...plan.flags, entry, JSON.stringify(told)];

@@ -15,7 +15,6 @@ import { VERSIONS } from './protocol/version.ts';
 
 /** A sandbox without node and without a live guest is of no use to anybody; its exits are on disk. */
 const LONELY_MS = 60_000;
-const SNAPSHOT_PAGE = 1000;
 
 const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
 const inbox = descriptorsFd === undefined ? undefined : new Inbox(descriptorsFd);
@@ -56,7 +55,7 @@ async function handle(request: Request): Promise<unknown> {
       // Limits stand in the compiled module: the new ones need a new instance.
       return false;
     case 'snapshot':
-      return workloads.page(request.after, SNAPSHOT_PAGE);
+      return workloads.page(request.after);
     case 'listeners':
       return listeners(request.podUid);
     case 'stop':

@@ -106,8 +106,12 @@ export class LoopThread {
 
   #take(message: Exclude<FromLoop, { ready: number }>): void {
     if (this.#ended) return;
-    if ('started' in message) return this.#events.started(message.started, message.at);
-    if ('exited' in message) return this.#events.exited(message.exited, message.exit, message.at);
+    if ('started' in message) this.#events.started(message.started, message.at);
+    else if ('exited' in message) this.#events.exited(message.exited, message.exit, message.at);
+    else this.#answer(message);
+  }
+
+  #answer(message: Extract<FromLoop, { answer: number }>): void {
     const waiting = this.#waiting.get(message.answer);
     this.#waiting.delete(message.answer);
     if (message.error === undefined) waiting?.resolve(message.ok);

@@ -37,6 +37,10 @@ export interface WorkloadsOptions {
   readonly changed: (event: number, key: string, state: WorkloadState) => void;
 }
 
+/** A JSON text may take six bytes for a character. */
+const PAGE_BYTES = 900 * 1024;
+const PAGE_WORKLOADS = 5000;
+
 const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
@@ -127,13 +131,19 @@ export class Workloads {
     return this.#loopThread().ask({ do: 'stats', key });
   }
 
-  /** A page of states in the order of creation, after the workload named. */
-  page(after: string | undefined, size: number) {
+  /** A page of states in the order of creation, after the workload named; a page fits into a frame. */
+  page(after: string | undefined) {
     const keys = [...this.#workloads.keys()];
     const from = after === undefined ? 0 : keys.indexOf(after) + 1;
-    const names = keys.slice(from, from + size);
-    const workloads = names.map((workload) => ({ workload, state: this.#find(workload).state }));
-    const more = from + size < keys.length ? names.at(-1) : undefined;
+    const workloads: { workload: string; state: WorkloadState }[] = [];
+    let bytes = 0;
+    for (const workload of keys.slice(from, from + PAGE_WORKLOADS)) {
+      const { state } = this.#find(workload);
+      bytes += 1024 + (state.phase === 'exited' ? 6 * (state.exit.message?.length ?? 0) : 0);
+      if (bytes > PAGE_BYTES) break;
+      workloads.push({ workload, state });
+    }
+    const more = from + workloads.length < keys.length ? workloads.at(-1)?.workload : undefined;
     return { event: this.#event, workloads, ...(more === undefined ? {} : { more }) };
   }
 

@@ -78,7 +78,7 @@ async function compile(source: ModuleSource): Promise<Compiled> {
 }
 
 /** From the start, wherever a shared descriptor's offset stands. */
-function read({ digest, path, fd = openSync(path) }: ModuleSource): Uint8Array<ArrayBuffer> {
+function read({ digest, path, fd = openSync(path, 'r') }: ModuleSource): Uint8Array<ArrayBuffer> {
   try {
     const { size } = fstatSync(fd);
     if (size > MAX_MODULE_BYTES) throw new RangeError(`it has ${size} bytes, more than ${MAX_MODULE_BYTES}`);

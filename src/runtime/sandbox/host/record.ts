@@ -1,0 +1,116 @@
+/**
+ * What the node keeps about a sandbox, in a folder that the sandbox cannot reach (but for `exits/`, which is all that it
+ * writes there): so a node that was killed finds its sandboxes again, and no sandbox decides which process that is.
+ *
+ *     sandboxes/<id>/record.json   pid and start time, whose it is
+ *     sandboxes/<id>/workloads     what was placed there: a line a change, `+key` or `-key`
+ *     sandboxes/<id>/exits/        written by the sandbox; see exits.ts
+ *     sandboxes/<id>/lost/         exits that the node concluded after the sandbox had ended
+ *     sandboxes/<id>/{c,d,log}     its two sockets; its own standard output
+ */
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { workloadName } from '../protocol/messages.ts';
+import { integer, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
+
+const recordShape = record({
+  id: text({ max: 64, pattern: /^[a-z0-9-]+$/ }),
+  pid: integer(1),
+  startTime: integer(),
+  /** Absent while the sandbox waits for its tenant. */
+  tenant: optional(text({ max: 253 })),
+  isolation: oneOf('tenant', 'pod'),
+  podUid: optional(text({ max: 128 })),
+});
+export type SandboxRecord = Shaped<typeof recordShape>;
+
+export class SandboxFolder {
+  readonly id: string;
+  readonly path: string;
+
+  constructor(dataDir: string, id: string) {
+    this.id = id;
+    this.path = join(dataDir, 'sandboxes', id);
+  }
+
+  get control(): string {
+    return join(this.path, 'c');
+  }
+
+  get descriptors(): string {
+    return join(this.path, 'd');
+  }
+
+  get log(): string {
+    return join(this.path, 'log');
+  }
+
+  get exits(): string {
+    return join(this.path, 'exits');
+  }
+
+  get lost(): string {
+    return join(this.path, 'lost');
+  }
+
+  create(): void {
+    for (const folder of [this.path, this.exits, this.lost]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  write(value: SandboxRecord): void {
+    const path = join(this.path, 'record.json');
+    writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  read(): SandboxRecord | undefined {
+    try {
+      return recordShape(JSON.parse(readFileSync(join(this.path, 'record.json'), 'utf8')), 'record');
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Not synced: it must outlive the node, and a machine that stops takes the sandbox with it. */
+  note(change: '+' | '-', key: string): void {
+    appendFileSync(join(this.path, 'workloads'), `${change}${key}\n`, { mode: 0o600 });
+  }
+
+  /** The end of the sandbox's own output: when it cannot be spoken with, it has often said why. */
+  lastWords(): string {
+    try {
+      return readFileSync(this.log, 'utf8').slice(-500).trim();
+    } catch {
+      return '';
+    }
+  }
+
+  placed(): Set<string> {
+    const keys = new Set<string>();
+    let lines: string[] = [];
+    try {
+      lines = readFileSync(join(this.path, 'workloads'), 'utf8').split('\n').slice(0, -1);
+    } catch {
+      return keys;
+    }
+    for (const line of lines) {
+      const key = workloadName(line.slice(1), 'workload');
+      if (line.startsWith('+')) keys.add(key);
+      else keys.delete(key);
+    }
+    return keys;
+  }
+}
+
+/** Folders of the sandboxes that this data directory knows. */
+export function foldersOf(dataDir: string): SandboxFolder[] {
+  try {
+    return readdirSync(join(dataDir, 'sandboxes')).map((id) => new SandboxFolder(dataDir, id));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The runtime over sandbox processes: places workloads by tenant and isolation, starts and ends sandboxes, finds those of an
+ * earlier node process again, and keeps one warm. Composed by the node's main; everything it needs is given.
+ */
+import { type Clock, type Log, silentLog, systemClock } from '#kit';
+import { ffiAvailable } from '#kit/os';
+import type {
+  Limits,
+  Listener,
+  Placement,
+  Runtime,
+  SandboxInfo,
+  Signal,
+  Verdict,
+  WorkloadId,
+  WorkloadReport,
+  WorkloadSpec,
+  WorkloadStats,
+} from '../../contract.ts';
+import { workloadKey } from '../../contract.ts';
+import { Admission } from '../../module/admission.ts';
+import { runtimeError } from '../errors.ts';
+import type { ExitedState } from '../exits.ts';
+import { workloadIdOf, workloadName } from '../protocol/messages.ts';
+import { Reports } from './reports.ts';
+import type { Sandbox } from './sandbox.ts';
+import { Sandboxes } from './sandboxes.ts';
+
+export interface RuntimeOptions {
+  readonly dataDir: string;
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** The Node binary that sandboxes run on; this process's own by default. */
+  readonly node?: string;
+  /** How many sandboxes wait for a tenant. */
+  readonly warm?: number;
+  /** Starts guests without walls where the system has none to offer. */
+  readonly insecureTrustedGuests?: boolean;
+}
+
+export interface SandboxRuntime extends Runtime {
+  /**
+   * Gives a tenant its sandbox before it has a workload. Worth calling before the first file is put under `tenants/<tenant>`:
+   * only an empty tenant can take the warm sandbox, whose root directory becomes the tenant's.
+   */
+  prepare(placement: Placement & { readonly podUid?: string }): Promise<void>;
+}
+
+/** Finds the sandboxes that are there, reports their workloads, and starts the warm one. */
+export async function createRuntime(options: RuntimeOptions): Promise<SandboxRuntime> {
+  if (!ffiAvailable() && options.insecureTrustedGuests !== true) {
+    throw runtimeError(
+      'RUNTIME_NO_WALLS',
+      'Cannot run guests: this Node has no node:ffi, so they would have no walls',
+      {
+        hint: 'Start it without --no-experimental-ffi, or with --insecure-trusted-guests if you trust every guest',
+      },
+    );
+  }
+  const runtime = new ProcessRuntime(options);
+  await runtime.open();
+  return runtime;
+}
+
+class ProcessRuntime implements SandboxRuntime {
+  readonly #reports = new Reports();
+  readonly #sandboxes: Sandboxes;
+  readonly #admission: Admission;
+  readonly #creating = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor({
+    dataDir,
+    log = silentLog,
+    clock = systemClock,
+    node = process.execPath,
+    warm = 1,
+    insecureTrustedGuests = false,
+  }: RuntimeOptions) {
+    const reports = this.#reports;
+    this.#sandboxes = new Sandboxes({
+      dataDir,
+      log,
+      clock,
+      node,
+      warm,
+      insecureTrustedGuests,
+      changed: (key, state) => reports.set(key, state),
+    });
+    this.#admission = new Admission({ dataDir, node, clock, insecureTrustedGuests });
+  }
+
+  async open(): Promise<void> {
+    await this.#sandboxes.takeOver();
+    this.#sandboxes.refill();
+  }
+
+  admit(module: WorkloadSpec['module'], options: { signal?: AbortSignal } = {}): Promise<Verdict> {
+    return this.#admission.admit(module, options);
+  }
+
+  async prepare(placement: Placement & { readonly podUid?: string }): Promise<void> {
+    await this.#sandboxes.place(placement, placement.podUid ?? '');
+  }
+
+  async create(spec: WorkloadSpec, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw runtimeError('RUNTIME_CLOSED', 'Cannot create a workload: the runtime is closed');
+    const key = checkedKey(spec.id);
+    const creating = this.#creating.get(key);
+    if (creating !== undefined) return creating;
+    if (this.#reports.get(key) !== undefined) return;
+    const made = this.#place(spec).finally(() => this.#creating.delete(key));
+    this.#creating.set(key, made);
+    return made;
+  }
+
+  async #place(spec: WorkloadSpec): Promise<void> {
+    const sandbox = await this.#sandboxes.place(spec.placement, spec.id.podUid, spec.logPath);
+    await sandbox.create(spec);
+  }
+
+  async start(id: WorkloadId): Promise<void> {
+    const key = workloadKey(id);
+    if (this.#find(key).phase === 'created') await this.#sandboxOf(key)?.start(key);
+  }
+
+  async kill(id: WorkloadId, signal: Signal): Promise<void> {
+    const key = workloadKey(id);
+    const state = this.#reports.get(key);
+    if (state === undefined || state.phase === 'exited') return;
+    await this.#sandboxOf(key)?.kill(key, signal);
+  }
+
+  async wait(id: WorkloadId, { signal }: { signal?: AbortSignal } = {}): Promise<ExitedState> {
+    const key = workloadKey(id);
+    this.#find(key);
+    return this.#reports.exitOf(key, signal);
+  }
+
+  async delete(id: WorkloadId): Promise<void> {
+    const key = workloadKey(id);
+    const state = this.#reports.get(key);
+    if (state === undefined) return;
+    if (state.phase === 'running')
+      throw runtimeError('RUNTIME_STILL_RUNNING', `Cannot delete workload '${key}': it is running`);
+    const sandbox = this.#sandboxOf(key);
+    await sandbox?.delete(key);
+    this.#reports.delete(key);
+    if (sandbox !== undefined) this.#sandboxes.emptied(sandbox);
+  }
+
+  async stats(id: WorkloadId): Promise<WorkloadStats | undefined> {
+    const key = workloadKey(id);
+    if (this.#reports.get(key)?.phase !== 'running') return undefined;
+    return this.#sandboxOf(key)
+      ?.stats(key)
+      .catch(() => undefined);
+  }
+
+  async resize(id: WorkloadId, limits: Limits): Promise<boolean> {
+    const key = workloadKey(id);
+    this.#find(key);
+    return (await this.#sandboxOf(key)?.resize(key, limits)) ?? false;
+  }
+
+  list(): readonly WorkloadReport[] {
+    return this.#reports.list();
+  }
+
+  async listenersOf(podUid: string): Promise<readonly Listener[]> {
+    const holders = this.#sandboxes
+      .all()
+      .filter((sandbox) => sandbox.open && [...sandbox.workloads.keys()].some((key) => key.startsWith(`${podUid}/`)));
+    const found = await Promise.all(holders.map((sandbox) => sandbox.listenersOf(podUid)));
+    return found.flat();
+  }
+
+  subscribe(listener: (report: WorkloadReport) => void): () => void {
+    return this.#reports.subscribe(listener);
+  }
+
+  async release(placement: Placement & { readonly podUid?: string }): Promise<void> {
+    const removed = await this.#sandboxes.release(placement);
+    for (const key of removed) this.#reports.delete(key);
+  }
+
+  sandboxes(): readonly SandboxInfo[] {
+    return this.#sandboxes
+      .all()
+      .filter((sandbox) => sandbox.open)
+      .map((sandbox) => sandbox.info());
+  }
+
+  /** Lets go of everything and ends only what holds no workload. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#admission[Symbol.asyncDispose]();
+    await this.#sandboxes[Symbol.asyncDispose]();
+  }
+
+  #find(key: string) {
+    const state = this.#reports.get(key);
+    if (state === undefined) throw runtimeError('RUNTIME_UNKNOWN_WORKLOAD', `Cannot find workload '${key}'`);
+    return state;
+  }
+
+  #sandboxOf(key: string): Sandbox | undefined {
+    return this.#sandboxes.all().find((sandbox) => sandbox.workloads.has(key));
+  }
+}
+
+function checkedKey(id: WorkloadId): string {
+  const key = workloadKey(id);
+  try {
+    workloadName(key, 'workload');
+    if (workloadKey(workloadIdOf(key)) === key) return key;
+  } catch {
+    // Said below.
+  }
+  throw runtimeError(
+    'RUNTIME_BAD_SPEC',
+    `Cannot create workload '${key}': that is not podUid/container/attempt in letters that a file name can have`,
+  );
+}

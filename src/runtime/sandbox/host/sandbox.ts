@@ -1,0 +1,344 @@
+/**
+ * One sandbox as the node sees it: the process, the link to it, and the workloads that were placed there. States only move
+ * forward; what the sandbox says of others ends it. When the process is gone, its exit records tell how its workloads ended.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
+import { connectPackets, ffiAvailable, receiveDescriptor, sendDescriptor, signalProcess, startTimeOf } from '#kit/os';
+import type {
+  Limits,
+  Listener,
+  SandboxInfo,
+  Signal,
+  WorkloadSpec,
+  WorkloadState,
+  WorkloadStats,
+} from '../../contract.ts';
+import { workloadKey } from '../../contract.ts';
+import { runtimeError } from '../errors.ts';
+import { type ExitedState, readExits, writeExit } from '../exits.ts';
+import { listenersShape, snapshotShape, statsShape, type WireSpec } from '../protocol/messages.ts';
+import { flag, type Shape } from '../protocol/shape.ts';
+import { Link, type LinkEnd } from './link.ts';
+import type { SandboxFolder, SandboxRecord } from './record.ts';
+
+export interface SandboxContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly changed: (key: string, state: WorkloadState) => void;
+  readonly gone: (sandbox: Sandbox) => void;
+}
+
+const PING_MS = 5000;
+const PING_ANSWER_MS = 15_000;
+const PHASES = ['created', 'running', 'exited'] as const;
+const anything: Shape<unknown> = (value) => value;
+
+export class Sandbox {
+  readonly folder: SandboxFolder;
+  readonly workloads = new Map<string, WorkloadState>();
+  readonly #context: SandboxContext;
+  readonly #stop = new AbortController();
+  #record: SandboxRecord;
+  #link: Link | undefined;
+  #packets: number | undefined;
+  #sequence = 0;
+  #state: 'open' | 'detached' | 'ending' | 'gone' = 'open';
+  readonly #end = Promise.withResolvers<void>();
+
+  constructor(folder: SandboxFolder, record: SandboxRecord, context: SandboxContext) {
+    this.folder = folder;
+    this.#record = record;
+    this.#context = context;
+    for (const key of folder.placed()) this.workloads.set(key, { phase: 'created' });
+  }
+
+  get record(): SandboxRecord {
+    return this.#record;
+  }
+
+  get open(): boolean {
+    return this.#state === 'open';
+  }
+
+  get isAlive(): boolean {
+    return ffiAvailable() ? startTimeOf(this.#record.pid) === this.#record.startTime : pidExists(this.#record.pid);
+  }
+
+  info(): SandboxInfo {
+    const { id, pid, tenant } = this.#record;
+    return { id, pid, tenant, workloads: this.workloads.size, walls: this.#link?.hello.walls ?? {} };
+  }
+
+  /** Speaks with the process. For one that was there before, `resync` follows. */
+  async connect(): Promise<void> {
+    if (ffiAvailable()) this.#packets = connectPackets(this.folder.descriptors);
+    this.#link = await Link.open({
+      path: this.folder.control,
+      clock: this.#context.clock,
+      onEvent: (event, key, state) => this.#event(event, key, state),
+      onEnd: (end) => void this.#lost(end),
+    });
+    const { sandbox } = this.#link.hello;
+    if (sandbox !== this.#record.id) this.#link.break(`it calls itself '${sandbox}'`);
+    void this.#heartbeat();
+  }
+
+  /** Learns what happened while nobody listened. */
+  async resync(): Promise<void> {
+    const known = new Map<string, WorkloadState>();
+    let after: string | undefined;
+    do {
+      const page = await this.#ask({ do: 'snapshot', ...(after === undefined ? {} : { after }) }, snapshotShape);
+      if (after === undefined) this.#sequence = Math.max(this.#sequence, page.event);
+      for (const { workload, state } of page.workloads) known.set(workload, state);
+      after = page.more;
+    } while (after !== undefined);
+    const exits = readExits(this.folder.exits);
+    for (const key of [...this.workloads.keys()]) {
+      const state = known.get(key) ?? exits.get(key);
+      // Noted, and never created: the node ended in between.
+      if (state === undefined) this.#forget(key);
+      else this.#apply(key, state);
+    }
+    for (const key of known.keys()) if (!this.workloads.has(key)) void this.#discard(key);
+  }
+
+  assign(record: Pick<SandboxRecord, 'tenant' | 'isolation' | 'podUid'>): void {
+    this.#record = { ...this.#record, ...record };
+    this.folder.write(this.#record);
+    void this.#ask({ do: 'assign', tenant: record.tenant ?? '' }, anything).catch(() => {});
+  }
+
+  async create(spec: WorkloadSpec): Promise<void> {
+    const key = workloadKey(spec.id);
+    this.folder.note('+', key);
+    this.workloads.set(key, { phase: 'created' });
+    try {
+      await this.#ask({ do: 'create', spec: this.#wire(spec) }, anything);
+      this.#context.changed(key, { phase: 'created' });
+    } catch (error) {
+      if (isWasmletError(error, 'RUNTIME_TIMEOUT')) void this.#discard(key);
+      this.#forget(key);
+      throw error;
+    }
+  }
+
+  start(key: string): Promise<unknown> {
+    return this.#ask({ do: 'start', workload: key }, anything);
+  }
+
+  async kill(key: string, signal: Signal): Promise<void> {
+    await this.#ask({ do: 'kill', workload: key, signal }, anything);
+  }
+
+  async delete(key: string): Promise<void> {
+    if (this.open) await this.#ask({ do: 'delete', workload: key }, anything);
+    this.#forget(key);
+  }
+
+  stats(key: string): Promise<WorkloadStats> {
+    return this.#ask({ do: 'stats', workload: key }, statsShape, 5000);
+  }
+
+  resize(key: string, limits: Limits): Promise<boolean> {
+    return this.#ask({ do: 'resize', workload: key, limits }, flag);
+  }
+
+  async listenersOf(podUid: string): Promise<readonly Listener[]> {
+    const told = await this.#ask({ do: 'listeners', podUid }, listenersShape);
+    const fds = new Map<string, number>();
+    for (;;) {
+      const packet = this.#packets === undefined ? null : receiveDescriptor(this.#packets);
+      if (packet === undefined || packet === null) break;
+      fds.set(Buffer.from(packet.token).toString('hex'), packet.descriptor);
+    }
+    return told.flatMap(({ token, name, address, port }) => {
+      const fd = fds.get(token);
+      return fd === undefined ? [] : [{ name, address, port, fd }];
+    });
+  }
+
+  /** Lets go of the process without ending it. */
+  detach(): void {
+    if (this.#state === 'open') this.#state = 'detached';
+    this.#close();
+  }
+
+  /** Ends the process; its workloads end with it. Resolves when it is gone and its exits are known. */
+  async end(reason: string): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'ending';
+      await this.#link?.ask({ do: 'stop' }, anything, { timeoutMs: 2000 }).catch(() => {});
+      void this.#bury(reason);
+    }
+    await this.#end.promise;
+  }
+
+  /** For a process that is known to be gone, or that has to go at once. */
+  async #bury(reason: string): Promise<void> {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#close();
+    await this.#kill();
+    const exits = new Map([...readExits(this.folder.lost), ...readExits(this.folder.exits)]);
+    for (const key of [...this.workloads.keys()]) {
+      const state = exits.get(key) ?? (await this.#conclude(key, reason));
+      this.#apply(key, state);
+    }
+    this.#context.gone(this);
+    this.#end.resolve();
+  }
+
+  /** A process found dead, or that cannot be spoken with. */
+  bury(reason: string): Promise<void> {
+    return this.#bury(reason);
+  }
+
+  async #conclude(key: string, reason: string): Promise<ExitedState> {
+    const before = this.workloads.get(key);
+    const message = `The sandbox of this workload ended: ${reason}`.slice(0, 4000);
+    const state: ExitedState = {
+      phase: 'exited',
+      ...(before?.phase === 'running' ? { startedAt: before.startedAt } : {}),
+      finishedAt: this.#context.clock.now(),
+      exit: { code: 137, signal: 9, reason: 'Error', message },
+    };
+    await writeExit(this.folder.lost, key, state).catch((error: unknown) => {
+      this.#context.log.warn('Cannot write the exit of a workload', { workload: key, error: messageOf(error) });
+    });
+    return state;
+  }
+
+  async #kill(): Promise<void> {
+    const { pid, startTime } = this.#record;
+    if (ffiAvailable()) signalProcess({ pid, startTime }, 'SIGKILL');
+    else if (pidExists(pid)) process.kill(pid, 'SIGKILL');
+    // A killed process closes its files before it is reaped; its records are complete when it is a zombie or gone.
+    for (let waits = 0; this.isAlive && waits < 500; waits++) await this.#context.clock.sleep(10);
+  }
+
+  #ask<T>(request: Parameters<Link['ask']>[0], shape: Shape<T>, timeoutMs?: number): Promise<T> {
+    if (this.#link === undefined || !this.open) {
+      return Promise.reject(runtimeError('RUNTIME_SANDBOX_GONE', `Cannot ${request.do}: the sandbox is gone`));
+    }
+    return this.#link.ask(request, shape, timeoutMs === undefined ? {} : { timeoutMs });
+  }
+
+  #wire(spec: WorkloadSpec): WireSpec {
+    const { id: _, placement: __, module, listeners, ...rest } = spec;
+    const key = workloadKey(spec.id);
+    if (this.#packets === undefined) {
+      if (listeners.length > 0)
+        throw runtimeError('RUNTIME_NO_WALLS', `Cannot create '${key}': listeners need node:ffi`);
+      return { ...rest, key, module, listeners: [] };
+    }
+    const fd = openSync(module.path, 'r');
+    try {
+      const token = this.#give(fd);
+      return {
+        ...rest,
+        key,
+        module: { ...module, token },
+        listeners: listeners.map(({ fd, ...listener }) => ({ ...listener, token: this.#give(fd) })),
+      };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Sends a duplicate; the token says which. */
+  #give(descriptor: number): string {
+    const token = randomBytes(16);
+    sendDescriptor(this.#packets ?? -1, { token, descriptor });
+    return token.toString('hex');
+  }
+
+  #event(event: number, key: string, state: WorkloadState): void {
+    if (event <= this.#sequence) return;
+    if (event !== this.#sequence + 1) return void this.#link?.break(`event ${event} follows event ${this.#sequence}`);
+    this.#sequence = event;
+    if (this.workloads.has(key)) this.#apply(key, state);
+    else this.#link?.break(`it speaks of '${key.slice(0, 200)}', which was not placed there`);
+  }
+
+  #apply(key: string, state: WorkloadState): void {
+    const before = this.workloads.get(key)?.phase ?? 'created';
+    if (PHASES.indexOf(state.phase) <= PHASES.indexOf(before)) return;
+    this.workloads.set(key, state);
+    this.#context.changed(key, state);
+  }
+
+  #forget(key: string): void {
+    if (this.workloads.delete(key)) this.folder.note('-', key);
+  }
+
+  /** A workload that nobody wants any more. */
+  async #discard(key: string): Promise<void> {
+    await this.#ask({ do: 'kill', workload: key, signal: 'SIGKILL' }, anything).catch(() => {});
+    await this.#ask({ do: 'delete', workload: key }, anything).catch(() => {});
+  }
+
+  async #lost({ broken, reason }: LinkEnd): Promise<void> {
+    if (this.#state !== 'open') return;
+    if (broken)
+      this.#context.log.error('A sandbox broke the protocol and is ended', { sandbox: this.#record.id, reason });
+    else if (this.isAlive && (await this.#reconnect())) return;
+    const why = broken ? `it broke the protocol (${reason})` : this.#crashNote();
+    await this.#bury(why);
+  }
+
+  /** The connection ended while the process lives: it may have dropped it, as it does when the node does not read. */
+  async #reconnect(): Promise<boolean> {
+    await this.#context.clock.sleep(100);
+    if (!this.open || !this.isAlive) return false;
+    this.#close();
+    try {
+      await this.connect();
+      await this.resync();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What the process said last, for people; its own word, so it decides nothing. */
+  #crashNote(): string {
+    try {
+      return readFileSync(join(this.folder.exits, 'crash'), 'utf8').slice(0, 1000);
+    } catch {
+      return 'the process is gone';
+    }
+  }
+
+  #close(): void {
+    this.#stop.abort();
+    this.#link?.close();
+    if (this.#packets !== undefined) closeSync(this.#packets);
+    this.#packets = undefined;
+  }
+
+  async #heartbeat(): Promise<void> {
+    const link = this.#link;
+    try {
+      while (this.open && this.#link === link) {
+        await this.#context.clock.sleep(PING_MS, { signal: this.#stop.signal });
+        await link?.ask({ do: 'ping' }, anything, { timeoutMs: PING_ANSWER_MS });
+      }
+    } catch (error) {
+      if (isWasmletError(error, 'RUNTIME_TIMEOUT') && this.open)
+        await this.#bury(`it did not answer for ${PING_ANSWER_MS} ms`);
+    }
+  }
+}
+
+function pidExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,264 @@
+/** Every sandbox of a data directory: which tenant has which, the warm one, those found again, and their end. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Clock, type Log, messageOf } from '#kit';
+import type { Grant } from '#kit/os';
+import type { Placement, WorkloadState } from '../../contract.ts';
+import { runtimeError } from '../errors.ts';
+import { foldersOf, SandboxFolder, type SandboxRecord } from './record.ts';
+import { Sandbox, type SandboxContext } from './sandbox.ts';
+import { spawnSandbox } from './spawn.ts';
+
+export interface SandboxesOptions {
+  readonly dataDir: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly node: string;
+  readonly warm: number;
+  readonly insecureTrustedGuests: boolean;
+  readonly changed: (key: string, state: WorkloadState) => void;
+}
+
+/** An empty sandbox stays this long: the pod that is made again is the common case. */
+const LINGER_MS = 30_000;
+
+type Owner = Pick<SandboxRecord, 'tenant' | 'isolation' | 'podUid'>;
+
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #all = new Set<Sandbox>();
+  readonly #placed = new Map<string, Promise<Sandbox>>();
+  readonly #warm: Promise<Sandbox>[] = [];
+  readonly #stop = new AbortController();
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+  }
+
+  all(): readonly Sandbox[] {
+    return [...this.#all];
+  }
+
+  /** The sandbox of this placement, started when there is none. */
+  place({ tenant, isolation }: Placement, podUid: string, logPath?: string): Promise<Sandbox> {
+    checkName('tenant', tenant);
+    const owner: Owner = isolation === 'pod' ? { tenant, isolation, podUid } : { tenant, isolation };
+    const key = ownerKey(owner);
+    const known = this.#placed.get(key);
+    if (known !== undefined) return known;
+    const made = isolation === 'pod' ? this.#spawnForPod(owner, logPath) : this.#spawnForTenant(owner);
+    this.#placed.set(key, made);
+    made.catch(() => this.#placed.delete(key));
+    return made;
+  }
+
+  refill(): void {
+    while (this.#warm.length < this.#options.warm && !this.#stop.signal.aborted) {
+      const id = newId();
+      const root = join(this.#options.dataDir, 'tenants', `.warm-${id}`);
+      mkdirSync(root, { recursive: true, mode: 0o755 });
+      const warm = this.#spawn(id, { isolation: 'tenant' }, [{ path: root, access: 'write' }]);
+      this.#warm.push(warm);
+      warm.catch((error) => {
+        this.#warm.splice(this.#warm.indexOf(warm), 1);
+        rmSync(root, { recursive: true, force: true });
+        this.#options.log.warn('Cannot keep a sandbox warm', { error: messageOf(error) });
+      });
+    }
+  }
+
+  /** Finds the sandboxes of an earlier node process. All their workloads are reported when this returns. */
+  async takeOver(): Promise<void> {
+    await Promise.all(foldersOf(this.#options.dataDir).map((folder) => this.#takeOverOne(folder)));
+  }
+
+  emptied(sandbox: Sandbox): void {
+    if (sandbox.workloads.size > 0) return;
+    if (!sandbox.open) {
+      this.#remove(sandbox);
+      return;
+    }
+    this.#options.clock.sleep(LINGER_MS, { signal: this.#stop.signal }).then(
+      () => (sandbox.workloads.size === 0 && sandbox.open ? this.#endAndRemove(sandbox, 'it was empty') : undefined),
+      () => {},
+    );
+  }
+
+  /** Ends what belongs to the placement; answers which workloads went with it. */
+  async release({ tenant, isolation, podUid }: Placement & { readonly podUid?: string }): Promise<readonly string[]> {
+    const chosen = this.all().filter(
+      ({ record }) =>
+        record.tenant === tenant &&
+        record.isolation === isolation &&
+        (podUid === undefined || record.podUid === podUid),
+    );
+    const keys = chosen.flatMap((sandbox) => [...sandbox.workloads.keys()]);
+    await Promise.all(chosen.map((sandbox) => this.#endAndRemove(sandbox, 'it was released')));
+    return keys;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled([...this.#warm, ...this.#placed.values()]);
+    await Promise.all(
+      this.all().map(async (sandbox) => {
+        if (sandbox.workloads.size > 0) sandbox.detach();
+        else await this.#endAndRemove(sandbox, 'the node ended');
+      }),
+    );
+  }
+
+  async #spawnForTenant(owner: Owner): Promise<Sandbox> {
+    const root = join(this.#options.dataDir, 'tenants', owner.tenant ?? '');
+    const warm = await this.#takeWarm(root);
+    if (warm !== undefined) {
+      warm.assign(owner);
+      return warm;
+    }
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    return this.#spawn(newId(), owner, [{ path: root, access: 'write' }]);
+  }
+
+  /** Landlock's rule follows the directory: renamed, the warm sandbox's root is the tenant's. */
+  async #takeWarm(root: string): Promise<Sandbox | undefined> {
+    const warm = this.#warm.shift();
+    if (warm === undefined) return undefined;
+    const sandbox = await warm.catch(() => undefined);
+    if (sandbox === undefined || !sandbox.open) return undefined;
+    try {
+      renameSync(warmRoot(this.#options.dataDir, sandbox.record.id), root);
+      return sandbox;
+    } catch {
+      // The tenant has files already: this one waits on for another.
+      this.#warm.push(warm);
+      return undefined;
+    } finally {
+      queueMicrotask(() => this.refill());
+    }
+  }
+
+  #spawnForPod(owner: Owner, logPath?: string): Promise<Sandbox> {
+    const podUid = checkName('pod', owner.podUid ?? '');
+    const root = join(this.#options.dataDir, 'tenants', owner.tenant ?? '');
+    const folders = [join(root, 'pods', podUid)];
+    // <tenant>/logs/<pod>/<container>/<attempt>.log
+    if (logPath?.startsWith(`${root}/logs/`)) folders.push(dirname(dirname(logPath)));
+    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    return this.#spawn(
+      newId(),
+      owner,
+      folders.map((path): Grant => ({ path, access: 'write' })),
+    );
+  }
+
+  async #spawn(id: string, owner: Owner, grants: readonly Grant[]): Promise<Sandbox> {
+    const { dataDir, node, insecureTrustedGuests } = this.#options;
+    const folder = new SandboxFolder(dataDir, id);
+    folder.create();
+    const { child, pid, startTime } = await spawnSandbox({ node, folder, grants, insecureTrustedGuests });
+    const record: SandboxRecord = { id, pid, startTime, ...owner };
+    folder.write(record);
+    const sandbox = new Sandbox(folder, record, this.#context());
+    this.#all.add(sandbox);
+    const early = new Promise<never>((_, reject) => {
+      child.once('exit', (code, signal) =>
+        reject(runtimeError('RUNTIME_SANDBOX_FAILED', `it ended with ${signal ?? code}`)),
+      );
+    });
+    early.catch(() => {});
+    try {
+      await Promise.race([sandbox.connect(), early]);
+      return sandbox;
+    } catch (error) {
+      const said = folder.lastWords();
+      await sandbox.bury(messageOf(error));
+      this.#remove(sandbox);
+      throw runtimeError('RUNTIME_SANDBOX_FAILED', `Cannot start a sandbox: ${said}`, { cause: error });
+    }
+  }
+
+  #context(): SandboxContext {
+    const { clock, log, changed } = this.#options;
+    return { clock, log, changed, gone: (sandbox) => this.#gone(sandbox) };
+  }
+
+  #gone(sandbox: Sandbox): void {
+    const key = ownerKey(sandbox.record);
+    const placed = this.#placed.get(key);
+    void placed?.then(
+      (current) => current === sandbox && this.#placed.get(key) === placed && this.#placed.delete(key),
+      () => {},
+    );
+    this.#dropWarm(sandbox);
+    if (sandbox.workloads.size === 0) this.#remove(sandbox);
+    if (sandbox.record.tenant !== undefined || this.#stop.signal.aborted) return;
+    // Not at once: a machine on which none starts should not try all day long.
+    this.#options.clock.sleep(5000, { signal: this.#stop.signal }).then(
+      () => this.refill(),
+      () => {},
+    );
+  }
+
+  #dropWarm(sandbox: Sandbox): void {
+    for (const warm of [...this.#warm]) {
+      warm.then(
+        (other) => other === sandbox && this.#warm.includes(warm) && this.#warm.splice(this.#warm.indexOf(warm), 1),
+        () => {},
+      );
+    }
+  }
+
+  async #endAndRemove(sandbox: Sandbox, reason: string): Promise<void> {
+    const key = ownerKey(sandbox.record);
+    const placed = this.#placed.get(key);
+    if (placed !== undefined && (await placed.catch(() => undefined)) === sandbox) this.#placed.delete(key);
+    await sandbox.end(reason);
+    this.#remove(sandbox);
+  }
+
+  #remove(sandbox: Sandbox): void {
+    this.#all.delete(sandbox);
+    sandbox.folder.remove();
+    if (sandbox.record.tenant === undefined) {
+      rmSync(warmRoot(this.#options.dataDir, sandbox.record.id), { recursive: true, force: true });
+    }
+  }
+
+  async #takeOverOne(folder: SandboxFolder): Promise<void> {
+    const record = folder.read();
+    if (record === undefined || record.id !== folder.id) return folder.remove();
+    const sandbox = new Sandbox(folder, record, this.#context());
+    this.#all.add(sandbox);
+    if (!sandbox.isAlive) return sandbox.bury('it ended while the node was away');
+    try {
+      await sandbox.connect();
+      await sandbox.resync();
+    } catch (error) {
+      return sandbox.bury(`the node could not take it over (${messageOf(error)})`);
+    }
+    for (const [key, state] of sandbox.workloads) this.#options.changed(key, state);
+    if (record.tenant !== undefined) this.#placed.set(ownerKey(record), Promise.resolve(sandbox));
+    else if (this.#warm.length < this.#options.warm) this.#warm.push(Promise.resolve(sandbox));
+    else await this.#endAndRemove(sandbox, 'there was another warm one');
+    if (record.tenant !== undefined) this.emptied(sandbox);
+  }
+}
+
+function ownerKey({ tenant, isolation, podUid }: Owner): string {
+  return isolation === 'pod' ? `${tenant} ${podUid}` : `${tenant}`;
+}
+
+function warmRoot(dataDir: string, id: string): string {
+  return join(dataDir, 'tenants', `.warm-${id}`);
+}
+
+function newId(): string {
+  return `s-${randomBytes(5).toString('hex')}`;
+}
+
+/** Names that become directories. */
+function checkName(what: string, name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name)) return name;
+  throw runtimeError('RUNTIME_BAD_SPEC', `Cannot place a workload: '${name}' is no name of a ${what}`);
+}

@@ -14,6 +14,13 @@ export {
   kubeError,
 } from './errors.ts';
 export {
+  createEventRecorder,
+  type EventInput,
+  type EventRecorder,
+  type EventRecorderOptions,
+  referenceTo,
+} from './events.ts';
+export {
   type ClientIdentity,
   type ClientLimits,
   type ConnectConfig,

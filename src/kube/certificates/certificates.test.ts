@@ -52,7 +52,12 @@ test('a server certificate without an authority is signed by itself and names it
 test('a request is read, signed, and its certificate fits its key', async () => {
   const subject = { commonName: 'system:node:edge-1', organizations: ['system:nodes'] };
   const { request, key } = await makeSigningRequest({ subject, addresses: ['10.0.0.4'], names: ['edge-1'] });
-  assert.deepEqual(await readSigningRequest(request), { subject, addresses: ['10.0.0.4'], names: ['edge-1'], others: 0 });
+  assert.deepEqual(await readSigningRequest(request), {
+    subject,
+    addresses: ['10.0.0.4'],
+    names: ['edge-1'],
+    others: 0,
+  });
   const cert = await signRequest({ request, usages: ['server auth'], now, days: 1 }, authority);
   assert.ok(hasKey(cert, key));
   assert.deepEqual(readCertificate(cert).addresses, ['10.0.0.4']);
@@ -68,7 +73,11 @@ test('asking again with the same key gives the same key', async () => {
 });
 
 test('garbage is an error with a code, not a crash', async () => {
-  for (const request of ['', 'garbage', '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n']) {
+  for (const request of [
+    '',
+    'garbage',
+    '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n',
+  ]) {
     await assert.rejects(readSigningRequest(request), (error) => isWasmletError(error, 'KUBE_CERTIFICATE_INVALID'));
   }
   assert.throws(() => readCertificate('garbage'), /not a certificate in PEM/);

@@ -4,7 +4,6 @@ import { defineErrors, type ErrorTable, WasmletError } from '#kit';
 export type OciErrorCode =
   | 'OCI_BAD_REFERENCE'
   | 'OCI_BAD_CREDENTIALS'
-  | 'OCI_INSECURE'
   | 'OCI_UNREACHABLE'
   | 'OCI_TLS'
   | 'OCI_TIMED_OUT'
@@ -26,7 +25,6 @@ export type OciErrorCode =
 export const OCI_ERRORS: ErrorTable<OciErrorCode> = {
   OCI_BAD_REFERENCE: { retry: 'never', blame: 'user' },
   OCI_BAD_CREDENTIALS: { retry: 'never', blame: 'user' },
-  OCI_INSECURE: { retry: 'never', blame: 'user' },
   OCI_UNREACHABLE: { retry: 'later', blame: 'system' },
   OCI_TLS: { retry: 'never', blame: 'system' },
   OCI_TIMED_OUT: { retry: 'later', blame: 'system' },

@@ -33,27 +33,17 @@ export type ImageAnswer =
       readonly retryAt: number;
     };
 
-export interface ImageEvent {
-  readonly pod: Pod;
-  /** `spec.containers{name}`; undefined for an event of the pod itself. */
-  readonly fieldPath: string | undefined;
-  readonly type: 'Normal' | 'Warning';
-  /** Pulling, Pulled, Failed, BackOff, ErrImageNeverPull, InspectFailed, FailedToRetrieveImagePullSecret. */
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** Must not block and must not throw. */
-export type RecordImageEvent = (event: ImageEvent) => void;
+/** Finds a Secret; undefined or an error for one that can't be had. */
+export type GetSecret = (namespace: string, name: string) => Promise<Secret | undefined>;
 
 export interface ImageManager extends AsyncDisposable {
-  /** The image of a container, pulled if its policy says so, or why it has to wait. Rejects only when `signal` is aborted. */
+  /**
+   * The image of a container, pulled if its policy says so, or why it has to wait. Events are recorded on the way. Rejects only
+   * when `signal` is aborted. Asking before `retryAt` is fine and answers the same.
+   */
   ensureImage(request: ImageRequest): Promise<ImageAnswer>;
-  /** The secrets that `spec.imagePullSecrets` names; those that `get` does not find are told by an event and left out. */
-  pullSecrets(
-    pod: Pod,
-    get: (namespace: string, name: string) => Promise<Secret | undefined>,
-  ): Promise<readonly Secret[]>;
+  /** The secrets that `spec.imagePullSecrets` names; those that can't be had are told by an event and left out. */
+  pullSecrets(pod: Pod, get: GetSecret): Promise<readonly Secret[]>;
   /** Forgets back-offs of a pod that is gone. */
   forget(podUid: string): void;
   /** For `node.status.images`: the largest first, at most 50, at most 5 names each. */

@@ -1,10 +1,10 @@
-/** Images for pods: pull policies, secrets, back-off and events. `createImageManager` makes one. */
+/** Images for pods: pull policies, secrets, turns, back-off and events. */
 export type {
   ContainerKind,
+  GetSecret,
   ImageAnswer,
-  ImageEvent,
   ImageManager,
   ImageRequest,
   ImageWaiting,
-  RecordImageEvent,
 } from './contract.ts';
+export { createImageManager, type ImageManagerOptions } from './manager.ts';

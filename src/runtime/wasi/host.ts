@@ -1,36 +1,16 @@
 /**
- * Builds one guest's world from its options and runs the guest in it (see `contract.ts` for the promise).
- *
- * The order of descriptors is part of what guests see: 0, 1, 2, then the listeners, then the preopens; see
- * docs/decisions/0005-first-shape.md for why, and docs/wasi.md for what each libc makes of it.
+ * Runs one guest in the world that its options describe (`world.ts`), from its start to its end; see `contract.ts` for the promise.
  */
 import { messageOf } from '#kit';
 import type { Exit } from '../contract.ts';
 import type { Invoked, Wasi, WasiLimits, WasiOptions, WasiStats } from './contract.ts';
-import { systemWasiClock } from './core/clocks.ts';
 import { GuestMemory } from './core/memory.ts';
-import { pooledRandom } from './core/random.ts';
-import { ListenerSocket } from './core/sockets.ts';
-import { InputStream, OutputStream } from './core/streams.ts';
 import { DescriptorTable } from './core/table.ts';
 import { wasiError } from './errors.ts';
 import { codeExit, errorExit, signalExit, trapExit } from './exit.ts';
 import { Guard } from './guard.ts';
 import { linkImports } from './imports.ts';
-import type { P1Context } from './p1/context.ts';
-import { openPreopens } from './preopens.ts';
-
-const DEFAULT_LIMITS: WasiLimits = {
-  descriptors: 1024,
-  transferBytes: 1 << 20,
-  buffers: 1024,
-  subscriptions: 4096,
-  backlog: 511,
-  socketBytes: 256 * 1024,
-  directoryEntries: 1 << 18,
-  sliceMs: 5,
-  memoryBytes: undefined,
-};
+import { contextOf, fillTable, limitsOf } from './world.ts';
 
 /** Opens what the guest is given. Rejects with WASI_BAD_PREOPEN, WASI_BAD_OPTION or WASI_FILES_UNAVAILABLE, and then holds nothing. */
 export async function createWasi(options: WasiOptions = {}): Promise<Wasi> {
@@ -56,30 +36,27 @@ class Host implements Wasi {
 
   constructor(options: WasiOptions) {
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = limitsOf(options);
     this.#guard = new Guard(this.#limits);
     this.#table = new DescriptorTable(this.#limits.descriptors);
   }
 
   open(): void {
-    const { stdin, stdout, stderr, terminals = {}, listeners = [], signal } = this.#options;
-    const count = (bytes: number): void => {
+    fillTable(this.#table, this.#options, (bytes) => {
       this.#bytesWritten += bytes;
-    };
-    this.#table.add(new InputStream(stdin, terminals.stdin));
-    this.#table.add(new OutputStream(stdout, { terminal: terminals.stdout ?? false, count }));
-    this.#table.add(new OutputStream(stderr, { terminal: terminals.stderr ?? false, count }));
-    for (const listener of listeners) this.#table.add(new ListenerSocket(listener, this.#limits));
-    for (const directory of openPreopens(this.#options, this.#limits)) this.#table.add(directory);
-    signal?.addEventListener('abort', this.#abort, { once: true });
+    });
+    this.#options.signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
   imports(module: WebAssembly.Module): WebAssembly.Imports {
-    return linkImports(module, {
-      context: this.#context(),
-      guard: this.#guard,
-      more: this.#options.imports ?? {},
+    const context = contextOf(this.#options, {
+      memory: this.#memory,
+      table: this.#table,
+      ended: this.#guard.ended,
+      exit: (code) => this.#guard.leave(codeExit(code)),
+      trap: (message) => this.#guard.leave(errorExit('Error', message)),
     });
+    return linkImports(module, { context, guard: this.#guard, more: this.#options.imports ?? {} });
   }
 
   async start(instance: WebAssembly.Instance, entrypoint = '_start'): Promise<Exit> {
@@ -158,38 +135,4 @@ class Host implements Wasi {
   #failure(error: unknown): Exit {
     return trapExit(error, { memoryBytes: this.#memory.byteLength, limit: this.#limits.memoryBytes });
   }
-
-  #context(): P1Context {
-    const { args = [], clock = systemWasiClock, random = pooledRandom() } = this.#options;
-    return {
-      memory: this.#memory,
-      table: this.#table,
-      args: args.map(terminated),
-      env: environmentOf(this.#options).map(([name, value]) => terminated(`${name}=${value}`)),
-      clock,
-      random,
-      limits: this.#limits,
-      ended: this.#guard.ended,
-      exit: (code) => this.#guard.leave(codeExit(code)),
-      trap: (message) => this.#guard.leave(errorExit('Error', message)),
-    };
-  }
-}
-
-/** As bytes with NUL behind; a NUL inside would end the string early for the guest. */
-function terminated(text: string): Uint8Array {
-  if (text.includes('\0')) throw wasiError('WASI_BAD_OPTION', 'Cannot pass an argument or variable: it contains NUL');
-  return Buffer.from(`${text}\0`);
-}
-
-/** What the node set, and what guests need to find their listeners and their working directory. */
-function environmentOf({ env = [], listeners = [], workingDir }: WasiOptions): (readonly [string, string])[] {
-  const names = new Set(env.map(([name]) => name));
-  const extra: [string, string][] = [];
-  if (workingDir !== undefined) extra.push(['PWD', workingDir]);
-  if (listeners.length > 0) {
-    extra.push(['LISTEN_FDS', String(listeners.length)]);
-    extra.push(['LISTEN_FDNAMES', listeners.map(({ name }) => (name ?? 'unknown').replaceAll(':', '_')).join(':')]);
-  }
-  return [...env, ...extra.filter(([name]) => !names.has(name))];
 }

@@ -1,0 +1,116 @@
+/** Volumes of pods: made before the first container, kept while any runs, removed when all have ended. */
+import { lstat, mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
+import { type Clock, type Log, messageOf } from '#kit';
+import type { Pod } from '#kube/types';
+import { podError } from '../pod/errors.ts';
+import { type PodPlaces, placesOf } from '../pod/places.ts';
+import type { NodeFacts, ObjectSource } from './contract.ts';
+import { volumeTypeOf } from './types.ts';
+
+export type { NodeFacts, ObjectSource, VolumeContext, VolumeResult, VolumeType } from './contract.ts';
+export { volumeMounts } from './mounts.ts';
+export { VOLUME_TYPES, volumeTypeOf } from './types.ts';
+
+export interface VolumesOptions {
+  readonly dataDir: string;
+  readonly objects: ObjectSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How old contents may get, in milliseconds. */
+  readonly refreshEvery: number;
+}
+
+/** Volumes whose content follows an object that can change. */
+const FOLLOWING = ['configMap', 'secret', 'downwardAPI', 'projected'] as const;
+
+export class Volumes {
+  readonly #options: VolumesOptions;
+
+  constructor(options: VolumesOptions) {
+    this.#options = options;
+  }
+
+  /** Makes or renews them all. Rejects with POD_VOLUME_UNSUPPORTED or POD_VOLUME_FAILED, the kubelet's words as message. */
+  async setUp(pod: Pod, facts: NodeFacts): Promise<{ readonly refreshAt: number | undefined }> {
+    const places = placesOf(pod, this.#options.dataDir);
+    await mkdir(places.home, { recursive: true });
+    await link(places.link, places.home);
+    const { clock, refreshEvery } = this.#options;
+    const volumes = pod.spec?.volumes ?? [];
+    // A type that is not known is said before anything is made.
+    for (const volume of volumes) this.#named(volume.name, () => volumeTypeOf(volume));
+    const times: number[] = [];
+    for (const volume of volumes) {
+      const type = volumeTypeOf(volume);
+      const path = places.volume(type.plugin, volume.name);
+      await mkdir(dirname(path), { recursive: true });
+      const { refreshAt } = await this.#setUpOne(pod, { volume, type, path, facts });
+      if (refreshAt !== undefined) times.push(refreshAt);
+      if (FOLLOWING.some((field) => volume[field] !== undefined)) times.push(clock.now() + refreshEvery);
+    }
+    return { refreshAt: times.length === 0 ? undefined : Math.min(...times) };
+  }
+
+  /** Removes the pod's directory and what leads to it; its logs stay. */
+  async tearDown(pod: Pod): Promise<void> {
+    const places = placesOf(pod, this.#options.dataDir);
+    for (const volume of pod.spec?.volumes ?? []) {
+      const type = known(() => volumeTypeOf(volume));
+      await type?.tearDown?.(places.volume(type.plugin, volume.name));
+    }
+    await rm(places.home, { recursive: true, force: true });
+    await rm(places.link, { force: true });
+  }
+
+  async #setUpOne(
+    pod: Pod,
+    { volume, type, path, facts }: { facts: NodeFacts; path: string } & VolumeAndType,
+  ): Promise<{ refreshAt?: number | undefined }> {
+    const { objects, clock, log } = this.#options;
+    try {
+      return await type.setUp({ pod, volume, path, objects, facts, clock, log });
+    } catch (error) {
+      throw mountError(volume.name, error);
+    }
+  }
+
+  #named<T>(name: string, find: () => T): T {
+    try {
+      return find();
+    } catch (error) {
+      throw mountError(name, error);
+    }
+  }
+}
+
+interface VolumeAndType {
+  readonly volume: NonNullable<NonNullable<Pod['spec']>['volumes']>[number];
+  readonly type: ReturnType<typeof volumeTypeOf>;
+}
+
+/** Source of the words: kubelet `volume/util/types` GenerateError, "MountVolume.SetUp". */
+function mountError(volume: string, error: unknown) {
+  const unsupported = error instanceof Error && 'code' in error && error.code === 'POD_VOLUME_UNSUPPORTED';
+  const code = unsupported ? 'POD_VOLUME_UNSUPPORTED' : 'POD_VOLUME_FAILED';
+  return podError(code, `MountVolume.SetUp failed for volume "${volume}" : ${messageOf(error)}`, { cause: error });
+}
+
+function known<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A relative link, so that the data directory can be moved as a whole. */
+export async function link(path: string, target: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  if ((await lstat(path).catch(() => undefined)) !== undefined) return;
+  await symlink(relative(dirname(path), target), path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+export type { PodPlaces };

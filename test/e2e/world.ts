@@ -148,3 +148,8 @@ export async function eventsOf(
   };
   return items.map(({ reason = '', message = '', type = '', count = 1 }) => ({ reason, message, type, count }));
 }
+
+/** `steps('print a , exit 3')`: the words of a script for the scripted guest (guests/README.md). */
+export function steps(script: string): readonly string[] {
+  return script.split(' ');
+}

@@ -1,0 +1,19 @@
+import { after, before, describe } from 'node:test';
+import { addressCases } from './cases/addresses.ts';
+import { inputCases } from './cases/inputs.ts';
+import { lifecycleCases } from './cases/lifecycle.ts';
+import { survivalCases } from './cases/survival.ts';
+import { startStandalone } from './standalone.ts';
+import type { World } from './world.ts';
+
+describe('pods on a standalone node', () => {
+  let world: World;
+  before(async () => {
+    world = await startStandalone();
+  });
+  after(() => world?.[Symbol.asyncDispose]());
+  lifecycleCases(() => world);
+  inputCases(() => world);
+  addressCases(() => world);
+  survivalCases(() => world);
+});

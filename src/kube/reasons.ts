@@ -35,6 +35,13 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   OCI_NOT_WASM: { reason: 'ErrImagePull', exit: 1 },
   OCI_BAD_MODULE: { exit: 2 },
   OCI_STORE: { reason: 'ErrImagePull', exit: 1 },
+  NODE_DATA_DIR_IN_USE: { exit: 1 },
+  NODE_OPTION_INVALID: { exit: 2 },
+  NODE_CERTIFICATE_DENIED: { exit: 4 },
+  NODE_POD_UNKNOWN: { status: 404 },
+  NODE_CONTAINER_UNKNOWN: { status: 404 },
+  NODE_LOG_UNAVAILABLE: { status: 400 },
+  NODE_REQUEST_INVALID: { status: 400 },
 };
 
 export function outcomeOf(code: string): Outcome {

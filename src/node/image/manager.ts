@@ -145,9 +145,10 @@ class Manager implements ImageManager {
     const before = this.#backoffs.last(key);
     const asked = this.#clock.now();
     const say = this.#announce(request, words.pulling(image), before?.refusedDigest !== undefined);
-    const done = await this.#turns.take(request.signal);
-    const started = this.#clock.now();
+    let done: (() => void) | undefined;
     try {
+      done = await this.#turns.take(request.signal);
+      const started = this.#clock.now();
       const pulled = await this.#puller.pull(reference, {
         credentials: await this.#credentials(request, reference),
         signal: request.signal,
@@ -163,7 +164,7 @@ class Manager implements ImageManager {
       request.signal?.throwIfAborted();
       return this.#failed(request, { key, error, say: say.now });
     } finally {
-      done();
+      done?.();
       say.stop();
     }
   }

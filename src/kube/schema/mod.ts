@@ -19,7 +19,7 @@ export {
   resolved,
   TIME,
 } from './definitions.ts';
-export { loadDescriptions } from './descriptions.ts';
+export { descriptionOf } from './descriptions.ts';
 export {
   canonicalQuantity,
   compareQuantities,

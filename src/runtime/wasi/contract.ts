@@ -38,7 +38,7 @@ export interface WasiLimits {
   readonly buffers: number;
   /** Subscriptions in one `poll_oneoff`. */
   readonly subscriptions: number;
-  /** Connections that wait in a listener's queue until the guest accepts them; more are reset. */
+  /** connections that wait in a listener's queue until the guest accepts them; more are closed. */
   readonly backlog: number;
   /** Bytes that are held for a connection in each direction before the peer, or the guest, has to wait. */
   readonly socketBytes: number;

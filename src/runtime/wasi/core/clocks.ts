@@ -34,8 +34,14 @@ function realtime(): bigint {
 
 export function wasiClockFrom(clock: Clock): WasiClock {
   return {
-    realtime: () => BigInt(Math.round(clock.now() * 1e6)),
-    monotonic: () => BigInt(Math.round(clock.monotonic() * 1e6)),
+    realtime: () => nanoseconds(clock.now()),
+    monotonic: () => nanoseconds(clock.monotonic()),
     sleep: clock.sleep.bind(clock),
   };
+}
+
+/** Whole milliseconds first: since 1970 they are more nanoseconds than a number holds exactly. */
+function nanoseconds(ms: number): bigint {
+  const whole = Math.floor(ms);
+  return BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6));
 }

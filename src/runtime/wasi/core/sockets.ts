@@ -122,13 +122,13 @@ export class ListenerSocket extends SocketDescriptor {
   /** The server stays its owner's; only the connections that nobody accepted end. */
   override close(): void {
     this.#server.off('connection', this.#enqueue);
-    for (const socket of this.#queue.splice(0)) socket.resetAndDestroy();
+    for (const socket of this.#queue.splice(0)) socket.destroy();
     this.#gate.open();
   }
 
   #add(socket: Socket): void {
     if (this.#queue.length >= this.#limits.backlog) {
-      socket.resetAndDestroy();
+      socket.destroy();
       return;
     }
     socket.on('error', () => {});
@@ -164,7 +164,6 @@ export class Connection extends SocketDescriptor {
       this.#failed = errnoOfNodeError(error) ?? ERRNO.IO;
       this.#over();
     });
-    socket.on('drain', () => this.#writeGate.open());
     if (socket.destroyed) this.#ended = true;
     else socket.resume();
   }
@@ -190,7 +189,7 @@ export class Connection extends SocketDescriptor {
       return this.#writeGate.wait().then(() => this.send(buffers));
     }
     const bytes = gather(buffers).subarray(0, room);
-    if (bytes.byteLength > 0) this.#socket.write(bytes);
+    if (bytes.byteLength > 0) this.#socket.write(bytes, () => this.#writeGate.open());
     return bytes.byteLength;
   }
 

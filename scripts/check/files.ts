@@ -32,7 +32,9 @@ export const lockfile: Rule = {
 
 /** Written so that this file is not its own finding. */
 const MACHINE = new RegExp(
-  ['work', 'root', 'home/[a-z]\\w*', 'Users/\\w+'].map((top) => `(?<![\\w.$}*~])/${top}/[\\w.-]+`).join('|'),
+  ['work/(?:main|shared|brief|\\.)', 'root', 'home/[a-z]\\w*', 'Users/\\w+']
+    .map((top) => `(?<![\\w.$}*~])/${top}/[\\w.-]+`)
+    .join('|'),
   'g',
 );
 const ADDRESSES = new RegExp(

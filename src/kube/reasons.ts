@@ -42,6 +42,18 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   NODE_CONTAINER_UNKNOWN: { status: 404 },
   NODE_LOG_UNAVAILABLE: { status: 400 },
   NODE_REQUEST_INVALID: { status: 400 },
+  RUNTIME_BAD_SPEC: { reason: 'CreateContainerConfigError', exit: 2 },
+  RUNTIME_CREATE_FAILED: { reason: 'CreateContainerError' },
+  RUNTIME_SANDBOX_FAILED: { reason: 'CreateContainerError' },
+  RUNTIME_SANDBOX_GONE: { reason: 'CreateContainerError' },
+  RUNTIME_TIMEOUT: { reason: 'CreateContainerError', exit: 6 },
+  MODULE_NOT_WASM: { reason: 'ErrImagePull', exit: 126 },
+  MODULE_COMPONENT: { reason: 'ErrImagePull', exit: 126 },
+  MODULE_CORRUPT: { reason: 'CreateContainerError', exit: 126 },
+  MODULE_MISSING_IMPORT: { reason: 'CreateContainerError', exit: 126 },
+  MODULE_NO_ENTRYPOINT: { reason: 'CreateContainerError', exit: 126 },
+  MODULE_TOO_LARGE: { reason: 'CreateContainerError', exit: 126 },
+  MODULE_STALLED: { reason: 'CreateContainerError', exit: 125 },
 };
 
 export function outcomeOf(code: string): Outcome {

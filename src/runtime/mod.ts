@@ -1,2 +1,4 @@
 /** The door of `runtime`: the contract between the node and what runs guests. */
 export * from './contract.ts';
+export { MODULE_ERRORS, moduleError, type RefusalCode } from './module/errors.ts';
+export { refusalAt } from './module/inspect.ts';

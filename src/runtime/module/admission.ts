@@ -12,7 +12,7 @@ import { type Clock, entryUrl, messageOf } from '#kit';
 import { ffiAvailable } from '#kit/os';
 import type { Verdict, WorkloadSpec } from '../contract.ts';
 import type { LaunchPlan } from '../sandbox/launch.ts';
-import type { RefusalCode } from './inspect.ts';
+import type { RefusalCode } from './errors.ts';
 import { parseVerdict, readVerdict } from './verdict.ts';
 
 export interface AdmissionOptions {

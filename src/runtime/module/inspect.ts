@@ -13,16 +13,8 @@ import {
   SECTION,
   sectionsOf,
 } from './binary.ts';
+import type { RefusalCode } from './errors.ts';
 import { PROVIDED } from './provided.ts';
-
-export type RefusalCode =
-  | 'MODULE_NOT_WASM'
-  | 'MODULE_CORRUPT'
-  | 'MODULE_COMPONENT'
-  | 'MODULE_MISSING_IMPORT'
-  | 'MODULE_NO_ENTRYPOINT'
-  | 'MODULE_TOO_LARGE'
-  | 'MODULE_STALLED';
 
 const MAGIC = 0x6d736100;
 const CORE_VERSION = 1;

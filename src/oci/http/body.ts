@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '#kit';
 import { ociError } from '../errors.ts';
-import { type Timeouts, tooSlow, transportError } from './request.ts';
+import { type Timeouts, tooSlow, transportError } from './failure.ts';
 
 export interface Body {
   /** Fails with OCI_TIMED_OUT when it stalls, and with OCI_WRONG_LENGTH when the connection ends too early. */

@@ -4,9 +4,9 @@
  */
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import { type Clock, messageOf } from '#kit';
-import { ociError } from '../errors.ts';
+import type { Clock } from '#kit';
 import { type Body, bodyOf } from './body.ts';
+import { DEFAULT_TIMEOUTS, type Timeouts, tooSlow, transportError } from './failure.ts';
 
 export interface Upload {
   /** Bytes; the registry is told before. */
@@ -28,16 +28,6 @@ export interface HttpResponse {
   header(name: string): string | undefined;
   readonly body: Body;
 }
-
-export interface Timeouts {
-  /** Milliseconds until the connection stands and the head of the answer is there. */
-  readonly answer: number;
-  /** Milliseconds in which a body, or an upload, has to move by `minBytes`. */
-  readonly stall: number;
-  readonly minBytes: number;
-}
-
-export const DEFAULT_TIMEOUTS: Timeouts = { answer: 30_000, stall: 30_000, minBytes: 1024 };
 
 export interface HttpOptions {
   readonly clock: Clock;
@@ -159,34 +149,4 @@ async function usualAuthorities(): Promise<readonly string[]> {
 function singleHeader(message: IncomingMessage, name: string): string | undefined {
   const value = message.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
-}
-
-export function tooSlow(url: URL, state: string): Error {
-  return ociError('OCI_TIMED_OUT', `Cannot go on with registry ${url.host}: ${state}`, {
-    hint: 'The registry or the network is too slow or stuck; it is tried again',
-  });
-}
-
-export function transportError(url: URL, cause: unknown): Error {
-  const code = String((cause as { code?: unknown }).code ?? '');
-  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
-    return ociError('OCI_TLS', `Cannot trust registry ${url.host}: ${messageOf(cause)}`, {
-      cause,
-      hint: `Put its authority's certificate into /etc/docker/certs.d/${url.host}/ca.crt`,
-    });
-  }
-  if (/^ERR_SSL|^EPROTO/.test(code)) {
-    return ociError('OCI_TLS', `Cannot speak TLS with registry ${url.host}: ${messageOf(cause)}`, {
-      cause,
-      hint: `If it serves plain http, name it: --insecure-registry ${url.host}`,
-    });
-  }
-  if (/^HPE_/.test(code)) {
-    return ociError('OCI_BAD_RESPONSE', `Cannot read the answer of registry ${url.host}: it is not HTTP`, { cause });
-  }
-  const hint =
-    code === 'ENOTFOUND' || code === 'EAI_AGAIN'
-      ? 'The name does not resolve: check the spelling of the image and the name servers of this machine'
-      : 'Check that the registry runs and that this machine reaches it';
-  return ociError('OCI_UNREACHABLE', `Cannot reach registry ${url.host}: ${messageOf(cause) || code}`, { cause, hint });
 }

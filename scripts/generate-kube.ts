@@ -37,7 +37,7 @@ const ROOTS = [
   'io.k8s.api.rbac.v1.{ClusterRole,ClusterRoleBinding,Role,RoleBinding}',
   'io.k8s.api.discovery.v1.{EndpointSlice,EndpointSliceList}',
   'io.k8s.api.scheduling.v1.{PriorityClass,PriorityClassList}',
-  'io.k8s.apimachinery.pkg.apis.meta.v1.{Status,DeleteOptions,APIResourceList,WatchEvent}',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.{Status,DeleteOptions,APIResourceList,WatchEvent,Patch}',
 ];
 
 interface Schema {

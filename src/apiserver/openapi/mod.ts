@@ -3,7 +3,7 @@
  * one document a group and version (v3), and one for all (v2, JSON only: 406 for protobuf, which kubectl takes as absent).
  */
 import { createHash } from 'node:crypto';
-import { definitionNamed } from '#kube/schema';
+import { allDefinitions } from '#kube/schema';
 import { apiVersionOf, KINDS, type KindRow } from '../kinds.ts';
 import { notAcceptable } from '../status.ts';
 import type { Answer } from '../surface.ts';
@@ -73,7 +73,7 @@ function schemaNames(kinds: readonly KindRow[]): string[] {
     `${kind.schema}List`,
     ...kind.subresources.flatMap(({ schema }) => schema ?? []),
   ]);
-  return [...own, ...SHARED_SCHEMAS].filter((name) => definitionNamed(name).type !== undefined);
+  return [...own, ...SHARED_SCHEMAS].filter((name) => Object.hasOwn(allDefinitions(), name));
 }
 
 function allPaths(kinds: readonly KindRow[], dialect: Dialect): object {

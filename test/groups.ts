@@ -131,7 +131,7 @@ export const groups: readonly Group[] = [
   {
     name: 'docs',
     what: 'the commands in README and docs do what they say',
-    needs: ['network'],
+    needs: ['network', 'kubectl-1.35'],
     files: ['test/docs/**/*.test.ts'],
     alone: true,
     concurrency: 1,

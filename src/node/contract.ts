@@ -60,6 +60,8 @@ export interface NodeOptions {
   readonly taints?: readonly Taint[] | undefined;
   /** An exact address; found by the route to the API server where none is given. */
   readonly address?: string | undefined;
+  /** Where the node's API listens, if not at `address`; never a wildcard. */
+  readonly listenAddress?: string | undefined;
   readonly hostname?: string | undefined;
   /** 10250; 0 for any. */
   readonly port?: number | undefined;
@@ -69,9 +71,13 @@ export interface NodeOptions {
   readonly clientCaFile?: string | undefined;
   /** A serving certificate of one's own, instead of one that the cluster signs. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Standalone: the authority that signs the serving certificate, as nobody is there to approve a request. */
+  readonly signWith?: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly maxPods?: number | undefined;
   /** Registries that may be spoken to without TLS. */
   readonly insecureRegistries?: readonly string[] | undefined;
+  /** Starts guests without walls where the system has none to offer. */
+  readonly insecureTrustedGuests?: boolean | undefined;
   readonly version: string;
   readonly log: Log;
   readonly clock?: Clock | undefined;

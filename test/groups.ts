@@ -100,7 +100,7 @@ export const groups: readonly Group[] = [
   {
     name: 'e2e-standalone',
     what: 'pods from apply to deletion, on the standalone node',
-    needs: ['kubectl-1.35', 'registry', 'network', 'go', 'zig'],
+    needs: ['kubectl-1.35', 'registry', 'network'],
     files: ['test/e2e/**/*standalone*.test.ts'],
     alone: true,
     concurrency: 1,
@@ -120,7 +120,7 @@ export const groups: readonly Group[] = [
   {
     name: 'e2e-cluster',
     what: 'the same pods, on a node that joined a real control plane',
-    needs: ['control-plane', 'registry', 'network', 'go', 'zig'],
+    needs: ['control-plane', 'registry', 'network'],
     files: ['test/e2e/**/*cluster*.test.ts'],
     root: 'real',
     ownNetwork: true,

@@ -2,7 +2,7 @@ import { isTest, lineAt, type Rule, sources, type Tree } from './rule.ts';
 
 const PAGE = 'docs/names.md';
 /** Where a name that others read or write may stand. */
-const EVERYWHERE = ['src', 'bin', 'test', 'bench', 'scripts', 'deploy', 'examples', '.ci'];
+const EVERYWHERE = ['src', 'bin', 'test', 'bench', 'scripts', 'deploy', 'examples', 'guests', '.ci'];
 
 interface Kind {
   readonly what: string;

@@ -1,6 +1,8 @@
 /** Images that are in the content store already: how they are read back, and how a file becomes one without a registry. */
 import { basename } from 'node:path';
+import { accessAfter, mayUse } from './access.ts';
 import { type ArtifactOptions, artifactOf } from './artifact.ts';
+import type { Credential } from './auth/keyring.ts';
 import { chooseManifest, recognise, wantsConfig } from './flavours/mod.ts';
 import type { WorkloadImage } from './image.ts';
 import { type ImageManifest, MAX_CONFIG, MAX_MANIFEST, parseJsonObject, parseManifest } from './manifest.ts';
@@ -9,21 +11,56 @@ import { formatReference, parseReference, type Reference, withDigest } from './r
 import type { StoredRef } from './store/refs.ts';
 import type { ContentStore } from './store/store.ts';
 
-/** The image that a reference stands for here; undefined if it, or a part of it, is missing. OCI_NOT_WASM as in a pull. */
-export async function localImage(store: ContentStore, reference: Reference): Promise<WorkloadImage | undefined> {
+/**
+ * The image that a reference stands for here; undefined if it, or a part of it, is missing, or if it came with a credential
+ * and is not for `credentials` (not given: no question asked). OCI_NOT_WASM as in a pull.
+ */
+export async function localImage(
+  store: ContentStore,
+  reference: Reference,
+  { credentials }: { credentials?: readonly Credential[] } = {},
+): Promise<WorkloadImage | undefined> {
   const ref = await store.refs.get(formatReference(reference));
   if (ref === undefined || !(await store.intact(ref))) return undefined;
+  if (credentials !== undefined && !mayUse(ref, credentials)) return undefined;
+  const documents = recent(store).get(ref.digest) ?? (await readDocuments(store, reference, ref.digest));
+  if (documents === undefined) return undefined;
+  remember(store, ref.digest, documents);
+  return imageOf(store, { reference, ref, ...documents });
+}
+
+type Documents = Pick<ImageParts, 'manifest' | 'config'>;
+
+/** What was read and checked lately, by the digest that a reference points to: a hundred pods of one image read it once. */
+const RECENT = new WeakMap<ContentStore, Map<string, Documents>>();
+const MAX_RECENT = 128;
+const MAX_RECENT_CONFIG = 64 << 10;
+
+function recent(store: ContentStore): Map<string, Documents> {
+  const known = RECENT.get(store) ?? new Map<string, Documents>();
+  RECENT.set(store, known);
+  return known;
+}
+
+function remember(store: ContentStore, digest: string, documents: Documents): void {
+  const known = recent(store);
+  if (known.has(digest) || documents.config.length > MAX_RECENT_CONFIG) return;
+  const [oldest] = known.keys();
+  if (known.size >= MAX_RECENT && oldest !== undefined) known.delete(oldest);
+  known.set(digest, documents);
+}
+
+async function readDocuments(
+  store: ContentStore,
+  reference: Reference,
+  digest: string,
+): Promise<Documents | undefined> {
   const what = `'${formatReference(reference)}'`;
-  let digest = ref.digest;
   let document = await readManifest(store, digest, what);
-  if (document?.kind === 'index') {
-    digest = chooseManifest(what, document).digest;
-    document = await readManifest(store, digest, what);
-  }
+  if (document?.kind === 'index') document = await readManifest(store, chooseManifest(what, document).digest, what);
   if (document?.kind !== 'manifest') return undefined;
   const config = wantsConfig(document) ? await store.read(document.config.digest, MAX_CONFIG) : new Uint8Array();
-  if (config === undefined) return undefined;
-  return imageOf(store, { reference, ref, manifest: document, config });
+  return config === undefined ? undefined : { manifest: document, config };
 }
 
 export interface ImageParts {
@@ -82,14 +119,17 @@ export async function importModule(
   return image;
 }
 
-/** Records what a reference stands for, under its own name and under its digest. */
+/** Records what a reference stands for, under its own name and under its digest, and who may use it (`access.ts`). */
 export async function putRefs(
   store: ContentStore,
   reference: Reference,
-  ref: Omit<StoredRef, 'reference'>,
+  { credential, ...stored }: Omit<StoredRef, 'reference' | 'access'> & { readonly credential?: Credential | undefined },
 ): Promise<void> {
-  const names = new Set([formatReference(withDigest(reference, ref.digest)), formatReference(reference)]);
-  for (const name of names) await store.refs.put({ ...ref, reference: name });
+  const { digest, mediaType, blobs, size, pulledAt } = stored;
+  for (const name of new Set([formatReference(withDigest(reference, digest)), formatReference(reference)])) {
+    const access = accessAfter(await store.refs.get(name), { digest, credential });
+    await store.refs.put({ reference: name, digest, mediaType, blobs, size, pulledAt, access });
+  }
 }
 
 async function readManifest(

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { sha256Of } from './digest.ts';
 import { makeBench, moduleOf, sample } from './fake/bench.ts';
+import { localImage } from './local.ts';
 import { MEDIA } from './media-types.ts';
+import { parseReference } from './reference.ts';
 
 function json(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
@@ -79,6 +81,48 @@ describe('Puller', () => {
     await Promise.all(staying);
     assert.equal(bench.registry.count('/manifests/'), 1);
     assert.equal(bench.registry.count('/blobs/'), 2);
+  });
+
+  it('keeps what came with a credential for those who have it, and opens it to all once anybody could get it', async () => {
+    await using bench = await makeBench();
+    const text = bench.registry.offer(sample());
+    const reference = parseReference(text);
+    let open = false;
+    bench.registry.fault = (_request, response, { authorization }) => {
+      if (authorization !== undefined || open) return false;
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    };
+    const one = { username: 'one', password: 'p' };
+    const two = { username: 'two', password: 'p' };
+    const image = await bench.pull(text, { credentials: [one] });
+    const names = [reference, parseReference(image.id)];
+    async function mayUse(...credentials: (typeof one)[]): Promise<boolean[]> {
+      const found = names.map((name) => localImage(bench.store, name, { credentials }));
+      return (await Promise.all(found)).map((local) => local !== undefined);
+    }
+    assert.deepEqual(
+      [await mayUse(one), await mayUse(two), await mayUse()],
+      [
+        [true, true],
+        [false, false],
+        [false, false],
+      ],
+    );
+    await bench.pull(text, { credentials: [two] });
+    assert.deepEqual(
+      [await mayUse(one), await mayUse(two), await mayUse()],
+      [
+        [true, true],
+        [true, true],
+        [false, false],
+      ],
+    );
+    const kept = JSON.stringify(await bench.store.refs.list());
+    assert.doesNotMatch(kept, /"one"|password/);
+    open = true;
+    await bench.pull(text);
+    assert.deepEqual(await mayUse(), [true, true]);
   });
 
   it('tries each credential in turn and keeps none of them', async () => {

@@ -6,6 +6,7 @@
  * Each credential is tried in turn, as the kubelet does. Two pulls of one image, or of one blob, are one.
  */
 import { type Clock, isWasmletError, systemClock } from '#kit';
+import { mayUse } from './access.ts';
 import type { Credential } from './auth/keyring.ts';
 import { sha256Of } from './digest.ts';
 import { ociError } from './errors.ts';
@@ -36,8 +37,10 @@ export interface PullerOptions {
 }
 
 export interface PullOptions {
-  /** Tried in this order; nothing or none is an anonymous pull. */
+  /** The caller's own, tried in this order; what comes with one of them is for those who have it (`access.ts`). */
   readonly credentials?: readonly Credential[];
+  /** The machine's, tried after them. Without any of both the pull is anonymous. */
+  readonly shared?: readonly Credential[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,23 +76,25 @@ export class Puller implements Disposable {
     this.#http[Symbol.dispose]();
   }
 
-  async pull(reference: Reference, { credentials = [], signal }: PullOptions = {}): Promise<WorkloadImage> {
-    // What is in a credential must not decide who shares a pull: the same name with other credentials is another pull.
-    const key = sha256Of(JSON.stringify([formatReference(reference), credentials]));
-    return await this.#images.run(key, (shared) => this.#tryEach(reference, { credentials, signal: shared }), {
-      signal,
-    });
+  async pull(
+    reference: Reference,
+    { credentials = [], shared = [], signal }: PullOptions = {},
+  ): Promise<WorkloadImage> {
+    // The same name with other credentials is another pull: nobody gets what somebody else may have.
+    const key = sha256Of(JSON.stringify([formatReference(reference), credentials, shared]));
+    const tries: Try[] = [
+      ...credentials.map((credential) => ({ credential, own: true })),
+      ...shared.map((credential) => ({ credential, own: false })),
+    ];
+    const all = tries.length === 0 ? [{ credential: undefined, own: false }] : tries;
+    return await this.#images.run(key, (together) => this.#tryEach(reference, all, together), { signal });
   }
 
-  async #tryEach(
-    reference: Reference,
-    { credentials, signal }: { credentials: readonly Credential[]; signal: AbortSignal },
-  ): Promise<WorkloadImage> {
-    const tries: readonly (Credential | undefined)[] = credentials.length === 0 ? [undefined] : credentials;
+  async #tryEach(reference: Reference, tries: readonly Try[], signal: AbortSignal): Promise<WorkloadImage> {
     let last: unknown;
-    for (const credential of tries) {
+    for (const attempt of tries) {
       try {
-        return await this.#pullWith(reference, { credential, signal });
+        return await this.#pullWith(reference, attempt, signal);
       } catch (error) {
         const code = isWasmletError(error) ? error.code : '';
         if (!['OCI_UNAUTHORIZED', 'OCI_DENIED', 'OCI_NOT_FOUND'].includes(code)) throw error;
@@ -99,19 +104,17 @@ export class Puller implements Disposable {
     throw last;
   }
 
-  async #pullWith(
-    reference: Reference,
-    { credential, signal }: { credential: Credential | undefined; signal: AbortSignal },
-  ): Promise<WorkloadImage> {
+  async #pullWith(reference: Reference, { credential, own }: Try, signal: AbortSignal): Promise<WorkloadImage> {
     const registry = this.#clientFor(reference, credential);
-    const known = await this.#unchanged(reference, registry, signal);
+    const holder = own ? credential : undefined;
+    const known = await this.#unchanged(reference, { registry, holder, signal });
     if (known !== undefined) return known;
     const resolved = await resolveImage(reference, {
       registry,
       signal,
       readBlob: (blob) => this.#readSmall(blob, registry, signal),
     });
-    const ref = await this.#bringIn(reference, resolved, { registry, signal });
+    const ref = await this.#bringIn(reference, resolved, { registry, holder, signal });
     const { manifest, config } = resolved;
     return imageOf(this.#store, { reference, ref, manifest, config });
   }
@@ -120,7 +123,7 @@ export class Puller implements Disposable {
   async #bringIn(
     reference: Reference,
     { digest, mediaType, manifest, documents, config, found }: Resolved,
-    { registry, signal }: { registry: RegistryClient; signal: AbortSignal },
+    { registry, holder, signal }: Pulling,
   ): Promise<Omit<StoredRef, 'reference'>> {
     const { module } = found;
     if (module.size > this.#maxModule) {
@@ -136,22 +139,21 @@ export class Puller implements Disposable {
       for (const document of documents) await this.#store.put(document.bytes);
       if (config.length > 0) await this.#store.put(config);
       await this.#fetch(module, registry, signal);
-      await putRefs(this.#store, reference, ref);
+      await putRefs(this.#store, reference, { ...ref, credential: holder });
       if (await this.#store.intact(ref)) break;
     }
     return ref;
   }
 
-  /** What is here already, if the registry says that the tag still means it. */
-  async #unchanged(
-    reference: Reference,
-    registry: RegistryClient,
-    signal: AbortSignal,
-  ): Promise<WorkloadImage | undefined> {
+  /** What is here already, if the registry says, to who asks now, that the name still means it. */
+  async #unchanged(reference: Reference, { registry, holder, signal }: Pulling): Promise<WorkloadImage | undefined> {
     const local = await localImage(this.#store, reference).catch(() => undefined);
     if (local === undefined) return undefined;
     const digest = await registry.head(reference, signal);
     if (digest !== local.digest) return undefined;
+    const ref = await this.#store.refs.get(formatReference(reference));
+    const mine = ref !== undefined && mayUse(ref, holder === undefined ? [] : [holder]);
+    if (ref !== undefined && !mine) await putRefs(this.#store, reference, { ...ref, credential: holder });
     return local;
   }
 
@@ -181,4 +183,17 @@ export class Puller implements Disposable {
       credential,
     });
   }
+}
+
+interface Try {
+  readonly credential: Credential | undefined;
+  /** The caller's, not the machine's. */
+  readonly own: boolean;
+}
+
+interface Pulling {
+  readonly registry: RegistryClient;
+  /** Whose the image will be; undefined for everybody. */
+  readonly holder: Credential | undefined;
+  readonly signal: AbortSignal;
 }

@@ -35,7 +35,7 @@ async function bench(pull: Pull = () => assert.fail('nothing is pulled here'), {
   const events: EventInput[] = [];
   const puller = { pull, [Symbol.dispose]() {} } as unknown as Puller;
   const recorder = { record: (_about: unknown, event: EventInput) => void events.push(event) };
-  const manager = createImageManager({ store, events: recorder, clock, puller, parallel });
+  const manager = createImageManager({ store, events: recorder, clock, puller, parallel, credentialFiles: [] });
   return {
     clock,
     store,
@@ -77,7 +77,9 @@ describe('ensureImage()', () => {
     await importModule(b.store, WASM, { reference: 'reg.example/hello:1' });
     const { image } = await b.ensure('reg.example/hello:1');
     assert.equal(image?.reference, 'reg.example/hello:1');
-    assert.deepEqual(b.said(), ['Pulled: Container image "reg.example/hello:1" already present on machine']);
+    assert.deepEqual(b.said(), [
+      'Pulled: Container image "reg.example/hello:1" already present on machine and can be accessed by the pod',
+    ]);
   });
 
   it('never pulls with Never', async () => {

@@ -12,6 +12,7 @@ import {
   type ContentStore,
   type Credential,
   credentialFromFiles,
+  dockerConfigPaths,
   localImage,
   NotWasmError,
   Puller,
@@ -34,11 +35,13 @@ export interface ImageManagerOptions extends Pick<PullerOptions, 'insecureRegist
   readonly log?: Log | undefined;
   /** Pulls at a time; 1 is one after the other. */
   readonly parallel?: number | undefined;
-  /** Docker configurations of the node, for every pod. */
+  /** Docker configurations of the node, for every pod; those of the node's own user if not given. */
   readonly credentialFiles?: readonly string[] | undefined;
   /** For tests. */
   readonly puller?: Pick<Puller, 'pull' | typeof Symbol.dispose> | undefined;
 }
+
+type Credentials = { readonly credentials: readonly Credential[]; readonly shared: readonly Credential[] };
 
 /** Milliseconds that a pull may take before the event that it has begun is written. */
 const QUIET = 1000;
@@ -93,7 +96,8 @@ class Manager implements ImageManager {
     if (plan.do === 'pull') return await this.#pull(request, plan.reference);
     let known: WorkloadImage | undefined;
     try {
-      known = await localImage(this.#options.store, plan.reference);
+      const { credentials } = credentialsIn(request.secrets, plan.reference);
+      known = await localImage(this.#options.store, plan.reference, { credentials });
     } catch (error) {
       const message = words.inspect(image, messageOf(error));
       return this.#refuse(request, { reason: 'ImageInspectError', message, event: 'InspectFailed' });
@@ -150,7 +154,7 @@ class Manager implements ImageManager {
       done = await this.#turns.take(request.signal);
       const started = this.#clock.now();
       const pulled = await this.#puller.pull(reference, {
-        credentials: await this.#credentials(request, reference),
+        ...(await this.#credentials(request, reference)),
         signal: request.signal,
       });
       say.now();
@@ -201,20 +205,19 @@ class Manager implements ImageManager {
     return { waiting: { reason, message }, retryAt: Math.min(now + SHOWN, failure.until) };
   }
 
-  async #credentials({ secrets, pod }: ImageRequest, reference: Reference): Promise<readonly Credential[]> {
-    const found = credentialsIn(secrets, reference);
-    for (const problem of found.problems) {
-      this.#options.events.record(pod, {
-        type: 'Warning',
-        reason: 'FailedToRetrieveImagePullSecret',
-        message: problem,
-      });
+  async #credentials({ secrets, pod }: ImageRequest, reference: Reference): Promise<Credentials> {
+    const { credentials, problems } = credentialsIn(secrets, reference);
+    for (const message of problems) {
+      this.#options.events.record(pod, { type: 'Warning', reason: 'FailedToRetrieveImagePullSecret', message });
     }
-    const own = await credentialFromFiles(reference, this.#options.credentialFiles ?? []).catch((error: unknown) => {
+    const files = this.#options.credentialFiles ?? dockerConfigPaths(process.env);
+    try {
+      const shared = await credentialFromFiles(reference, files);
+      return { credentials, shared: shared === undefined ? [] : [shared] };
+    } catch (error) {
       this.#log.warn('cannot use the credentials of the node', { error: messageOf(error) });
-      return undefined;
-    });
-    return own === undefined ? found.credentials : [...found.credentials, own];
+      return { credentials, shared: [] };
+    }
   }
 
   #refuse(request: ImageRequest, refusal: { reason: string; message: string; event: string }): ImageAnswer {

@@ -3,7 +3,7 @@ export const words = {
   pulling: (image: string) => `Pulling image "${image}"`,
   pulled: (image: string, { took, waited, size }: { took: number; waited: number; size: number }) =>
     `Successfully pulled image "${image}" in ${goDuration(took)} (${goDuration(waited)} including waiting). Image size: ${size} bytes.`,
-  present: (image: string) => `Container image "${image}" already present on machine`,
+  present: (image: string) => `Container image "${image}" already present on machine and can be accessed by the pod`,
   failed: (image: string, error: string) => `Failed to pull image "${image}": ${error}`,
   backOff: (image: string) => `Back-off pulling image "${image}"`,
   never: (image: string) => `Container image "${image}" is not present with pull policy of Never`,

@@ -7,10 +7,14 @@ import { messageOf } from '#kit';
 import { ociError } from '../errors.ts';
 
 /** Writes `bytes` to `path`; `aside` is a directory of the same file system. */
-export async function writeDurably(path: string, bytes: Uint8Array | string, aside: string): Promise<void> {
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array | string,
+  { aside, mode = 0o644 }: { aside: string; mode?: number },
+): Promise<void> {
   const temporary = join(aside, `write.${process.pid}.${randomBytes(6).toString('hex')}`);
   try {
-    await using file = await open(temporary, 'wx', 0o644);
+    await using file = await open(temporary, 'wx', mode);
     await file.writeFile(bytes);
     await file.sync();
   } catch (error) {

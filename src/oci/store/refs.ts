@@ -18,6 +18,8 @@ export interface StoredRef {
   readonly size: number;
   /** Milliseconds since the epoch. */
   readonly pulledAt: number;
+  /** Marks of the credentials that may use it (`access.ts`); undefined for everybody. */
+  readonly access?: readonly string[] | undefined;
 }
 
 const MAX_FILE = 64 << 10;
@@ -37,7 +39,10 @@ export class Refs {
   }
 
   async put(ref: StoredRef): Promise<void> {
-    await writeDurably(join(this.#directory, fileName(ref.reference)), `${JSON.stringify(ref)}\n`, this.#aside);
+    await writeDurably(join(this.#directory, fileName(ref.reference)), `${JSON.stringify(ref)}\n`, {
+      aside: this.#aside,
+      mode: 0o600,
+    });
   }
 
   async delete(reference: string): Promise<void> {
@@ -73,11 +78,13 @@ export class Refs {
 
 function refOf(value: unknown): StoredRef | undefined {
   if (!isObject(value)) return undefined;
-  const { reference, digest, mediaType, blobs, size, pulledAt } = value;
+  const { reference, digest, mediaType, blobs, size, pulledAt, access } = value;
   if (typeof reference !== 'string' || !isDigest(digest) || typeof mediaType !== 'string') return undefined;
   if (!Array.isArray(blobs) || !blobs.every(isDigest) || typeof size !== 'number' || typeof pulledAt !== 'number')
     return undefined;
-  return { reference, digest, mediaType, blobs, size, pulledAt };
+  if (access === undefined) return { reference, digest, mediaType, blobs, size, pulledAt };
+  if (!Array.isArray(access) || !access.every((mark) => typeof mark === 'string')) return undefined;
+  return { reference, digest, mediaType, blobs, size, pulledAt, access };
 }
 
 /** A file name of any reference: readable, and short enough for every file system. */

@@ -8,7 +8,7 @@ import { kubeError } from '../errors.ts';
 import type { AlternativeNames, ExtendedUsage, Job, JobResult, KeyPair, RequestFacts, Subject } from './job.ts';
 
 export type { AlternativeNames, ExtendedUsage, KeyPair, RequestFacts, Subject } from './job.ts';
-export { type CertificateFacts, hasKey, readCertificate } from './read.ts';
+export { type CertificateFacts, hasKey, isSignedBy, readCertificate } from './read.ts';
 
 interface Life {
   /** Milliseconds since the epoch. */

@@ -45,6 +45,17 @@ export function hasKey(cert: string | Uint8Array, key: string | Uint8Array): boo
   }
 }
 
+/** Whether an authority signed a certificate; both PEM. Garbage is a no. */
+export function isSignedBy(cert: string | Uint8Array, authority: string | Uint8Array): boolean {
+  try {
+    const signer = new X509Certificate(Buffer.from(authority));
+    const certificate = new X509Certificate(Buffer.from(cert));
+    return certificate.issuer === signer.subject && certificate.verify(signer.publicKey);
+  } catch {
+    return false;
+  }
+}
+
 function subjectOf(certificate: X509Certificate): Required<Subject> {
   const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
   const commonName = subject['CN'];

@@ -252,18 +252,34 @@ describe('serving certificate', () => {
     const serving = await openServing({ ...base, ...options, options: node, onChange: (pair) => changes.push(pair) });
     assert.deepEqual(readCertificate(serving.current.cert).addresses, ['10.0.0.4']);
     const done = serving.keep(controller.signal);
-    const name = await eventually(() => /approve (\S+)$/.exec(serving.state.message)?.[1]);
-    assert.equal(serving.state.state, 'waiting');
+    const name = await eventually(() => /approve (\S+)$/.exec(serving.state?.message ?? '')?.[1]);
+    assert.equal(serving.state?.state, 'waiting');
     await signer.approve(name);
     await eventually(() => changes.find((pair) => pair !== undefined));
-    assert.equal(serving.state.state, 'ready');
+    assert.equal(serving.state?.state, 'ready');
     assert.equal(readCertificate(serving.current.cert).issuer, 'CN=cluster');
     controller.abort();
     await done;
     const again = await openServing({ ...base, ...options, options: node, onChange: () => {} });
-    assert.equal(again.state.state, 'ready');
+    assert.equal(again.state?.state, 'ready');
     const moved = await openServing({ ...base, ...options, address: '10.0.0.5', options: node, onChange: () => {} });
-    assert.equal(moved.state.state, 'waiting');
+    assert.equal(moved.state?.state, 'waiting');
+  });
+
+  test('of a standalone node is signed by its own authority, and again when that is another', async () => {
+    const signWith = { certFile: join(dir, 'ca.crt'), keyFile: join(dir, 'ca.key') };
+    const node = { name: 'edge-1', dataDir: dir, signWith };
+    const means = { ...base, ...options, options: node, onChange: () => {} };
+    await writeFile(signWith.certFile, authority.cert);
+    await writeFile(signWith.keyFile, authority.key);
+    const first = await openServing(means);
+    assert.equal(first.state, undefined);
+    assert.equal(readCertificate(first.current.cert).issuer, 'CN=cluster');
+    assert.deepEqual((await openServing(means)).current, first.current);
+    const other = await makeAuthority({ commonName: 'cluster', now: start, days: 10 });
+    await writeFile(signWith.certFile, other.cert);
+    await writeFile(signWith.keyFile, other.key);
+    assert.notDeepEqual((await openServing(means)).current, first.current);
   });
 
   test('that was given is used, and one that cannot be read is refused', async () => {
@@ -275,7 +291,7 @@ describe('serving certificate', () => {
       ...means,
       options: { name: 'edge-1', dataDir: dir, tls: { certFile, keyFile } },
     });
-    assert.equal(serving.state.state, 'own');
+    assert.equal(serving.state?.state, 'own');
     const tls = { certFile: '/nowhere', keyFile };
     await assert.rejects(openServing({ ...means, options: { name: 'edge-1', dataDir: dir, tls } }), (error) =>
       isWasmletError(error, 'NODE_OPTION_INVALID'),

@@ -47,7 +47,14 @@ function world(): {
     },
   } as unknown as KubeClient;
   const controller = new AbortController();
-  const running = keepLease({ client, clock, log: silentLog, node, random: () => 0, signal: controller.signal });
+  const running = keepLease({
+    client,
+    clock,
+    log: silentLog,
+    node: () => node,
+    random: () => 0,
+    signal: controller.signal,
+  });
   return {
     clock,
     asked,

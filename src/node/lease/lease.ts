@@ -18,7 +18,8 @@ export interface LeaseOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Log;
-  readonly node: NodeObject;
+  /** The Node as it was registered last: it owns the lease. */
+  readonly node: () => NodeObject;
   readonly random?: () => number;
   readonly signal: AbortSignal;
 }
@@ -50,7 +51,7 @@ async function renew(known: Lease | undefined, options: LeaseOptions): Promise<L
   for (let attempt = 0; ; attempt++) {
     try {
       lease ??= await find(options);
-      const wanted = leaseOf(node, { now: clock.now(), existing: lease });
+      const wanted = leaseOf(node(), { now: clock.now(), existing: lease });
       if (lease === undefined) return await client.create<Lease>(LEASES, wanted, { signal });
       return await client.replace<Lease>(LEASES, wanted, { signal });
     } catch (error) {
@@ -63,7 +64,7 @@ async function renew(known: Lease | undefined, options: LeaseOptions): Promise<L
 
 async function find({ client, node, signal }: LeaseOptions): Promise<Lease | undefined> {
   try {
-    return await client.get<Lease>(LEASES, { namespace: NAMESPACE, name: node.metadata?.name ?? '' }, { signal });
+    return await client.get<Lease>(LEASES, { namespace: NAMESPACE, name: node().metadata?.name ?? '' }, { signal });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -4,6 +4,8 @@ import type { Pod } from '#kube/types';
 import { podError } from './errors.ts';
 
 export interface PodPlaces {
+  /** `tenants/<namespace>` */
+  readonly tenant: string;
   /** `tenants/<namespace>/pods/<uid>` */
   readonly home: string;
   /** `pods/<uid>`, a link to it. */
@@ -31,6 +33,7 @@ export function placesOf(pod: Pod, dataDir: string): PodPlaces {
   const logName = `${namespace}_${name}_${uid}`;
   const logs = join(tenant, 'logs', logName);
   return {
+    tenant,
     home,
     link: join(dataDir, 'pods', uid),
     logs,

@@ -1,0 +1,92 @@
+/** A container's next try is made ready: environment, mounts, sockets, then the runtime's `create`. Nothing runs yet. */
+import { rm } from 'node:fs/promises';
+import { messageOf, WasmletError } from '#kit';
+import { outcomeOf } from '#kube';
+import type { WorkloadImage } from '#oci';
+import { rotatedOf } from '../../log/file.ts';
+import type { ExitedInstance } from '../decide/observed.ts';
+import type { Action } from '../decide/plan.ts';
+import { podError } from '../errors.ts';
+import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
+import { portsOf } from './ports.ts';
+import { workloadOf } from './workload.ts';
+
+type Create = Extract<Action, { do: 'create' }>;
+
+const RETRY_AFTER = 10_000;
+/** A module that the runtime refuses stays refused until its image changes. */
+const RETRY_REFUSED = 300_000;
+
+export async function create(context: EffectContext, action: Create): Promise<Change> {
+  const { images, dependencies } = context;
+  const { container: name, attempt } = action;
+  const image = images.get(name);
+  if (image === undefined) return withContainer(context, name, { pulled: false });
+  try {
+    await admitted(context, image);
+    const { listeners, change } = portsOf(context, name);
+    if (listeners === undefined) return { ...change, ...failed(context, action, portsError(change)) };
+    const spec = await workloadOf(context, { action, image, listeners });
+    await dependencies.runtime.create(spec, { signal: context.signal });
+    tell(context, { type: 'Normal', reason: 'Created', message: 'Container created', at: action });
+    await forgetOld(context, { container: name, attempt });
+    return { ...change, ...made(context, action, image) };
+  } catch (error) {
+    if (context.signal.aborted) return {};
+    return failed(context, action, error);
+  }
+}
+
+function made(context: EffectContext, { container, attempt, backoff }: Create, image: WorkloadImage): Change {
+  const seen = seenOf(context, container);
+  const last: ExitedInstance | undefined = seen.instance?.state === 'exited' ? seen.instance : seen.last;
+  return withContainer(context, container, {
+    instance: { state: 'created', attempt },
+    last,
+    image: { reference: image.reference, id: image.id },
+    backoff: backoff ?? seen.backoff,
+    pulled: false,
+    waiting: undefined,
+    termAt: undefined,
+    killAt: undefined,
+  });
+}
+
+async function admitted(
+  { dependencies, signal }: EffectContext,
+  { moduleDigest, modulePath }: WorkloadImage,
+): Promise<void> {
+  const { refusal } = await dependencies.runtime.admit({ digest: moduleDigest, path: modulePath }, { signal });
+  if (refusal !== undefined) throw podError('POD_MODULE_REFUSED', refusal.message);
+}
+
+function portsError({ ports }: Change) {
+  return podError('POD_PORTS_NOT_BOUND', ports?.message ?? 'a declared port cannot be bound');
+}
+
+/** Source of the reasons: kubelet `kuberuntime_container.go` startContainer. */
+export function failed(
+  context: EffectContext,
+  at: Pick<Create, 'kind' | 'container'>,
+  error: unknown,
+  otherwise = 'CreateContainerError',
+): Change {
+  const message = messageOf(error);
+  tell(context, { type: 'Warning', reason: 'Failed', message: `Error: ${message}`, at });
+  const code = error instanceof WasmletError ? error.code : '';
+  const reason = outcomeOf(code).reason ?? (code === 'POD_CONFIG_INVALID' ? 'CreateContainerConfigError' : otherwise);
+  const until = context.dependencies.clock.now() + (code === 'POD_MODULE_REFUSED' ? RETRY_REFUSED : RETRY_AFTER);
+  return withContainer(context, at.container, { waiting: { reason, message, until }, pulled: false });
+}
+
+/** One earlier try is kept, for `logs --previous`; the runtime's record of it is not needed any more. */
+async function forgetOld(
+  context: EffectContext,
+  { container, attempt }: { container: string; attempt: number },
+): Promise<void> {
+  if (attempt === 0) return;
+  await context.dependencies.runtime.delete(idOf(context, container, attempt - 1));
+  if (attempt < 2) return;
+  const log = context.places.log(container, attempt - 2);
+  for (const path of [log, ...(await rotatedOf(log))]) await rm(path, { force: true });
+}

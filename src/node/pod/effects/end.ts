@@ -1,0 +1,93 @@
+/** The end of a pod: signals, then what is left of it here, then the pod itself. */
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isConflict, isNotFound, PODS } from '#kube';
+import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
+import type { Observed, Termination } from '../decide/observed.ts';
+import type { Action } from '../decide/plan.ts';
+import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
+import { handlerOf, isolationOf } from './runtime-class.ts';
+
+const RETRY_AFTER = 5_000;
+
+export function terminate(
+  { observed, dependencies }: EffectContext,
+  action: Extract<Action, { do: 'terminate' }>,
+): Change {
+  const now = dependencies.clock.now();
+  const { cause, graceSeconds, reason, message } = action;
+  const before = observed.termination;
+  const startedAt = before?.cause === cause ? before.startedAt : now;
+  const deadline = Math.min(startedAt + graceSeconds * 1000, before?.deadline ?? Number.POSITIVE_INFINITY);
+  const why = { reason: before?.reason ?? reason, message: before?.message ?? message };
+  const termination: Termination = {
+    cause: before === undefined ? cause : stronger(before.cause, cause),
+    startedAt,
+    deadline,
+    ...why,
+  };
+  return { termination, lifecycle: 'terminating', retryAt: undefined };
+}
+
+/** A pod that failed by its own goes on to be a failed one when it is deleted meanwhile. */
+function stronger(before: Termination['cause'], after: Termination['cause']): Termination['cause'] {
+  return before === 'deadline' || before === 'rejected' ? before : after;
+}
+
+export async function kill(context: EffectContext, action: Extract<Action, { do: 'kill' }>): Promise<Change> {
+  const { dependencies } = context;
+  const { container, attempt, signal } = action;
+  const seen = seenOf(context, container);
+  const now = dependencies.clock.now();
+  const id = idOf(context, container, attempt);
+  if (seen.termAt === undefined && seen.killAt === undefined && seen.instance?.state === 'running') {
+    tell(context, { type: 'Normal', reason: 'Killing', message: `Stopping container ${container}`, at: action });
+  }
+  await dependencies.runtime.kill(id, signal);
+  if (seen.instance?.state === 'created') {
+    // It never ran: there is no exit to wait for, and nothing to report.
+    await dependencies.runtime.delete(id).catch(() => {});
+    return withContainer(context, container, { instance: seen.last, last: undefined, killAt: now });
+  }
+  return withContainer(context, container, signal === 'SIGTERM' ? { termAt: now } : { killAt: now });
+}
+
+/** Everything of the pod but its logs and its checkpoint; repeated until all of it succeeds. */
+export async function cleanup(context: EffectContext): Promise<Change> {
+  const { pod, observed, places, dependencies, volumes } = context;
+  const uid = pod.metadata?.uid ?? '';
+  await writeCheckpoint(places.checkpoint, { pod, observed });
+  for (const [container, { instance, last }] of observed.containers) {
+    for (const one of [instance, last]) {
+      if (one !== undefined) await dependencies.runtime.delete(idOf(context, container, one.attempt));
+    }
+  }
+  const handler = await handlerOf(pod, dependencies).catch(() => '');
+  const isolation = isolationOf(handler);
+  if (isolation === 'pod')
+    await dependencies.runtime.release({ tenant: pod.metadata?.namespace ?? '', isolation, podUid: uid });
+  dependencies.network.release(uid);
+  await volumes.tearDown(pod);
+  dependencies.images.forget(uid);
+  const after: Observed = { ...observed, cleaned: true, retryAt: undefined };
+  await writeCheckpoint(places.checkpoint, { pod, observed: after });
+  return { cleaned: true, retryAt: undefined };
+}
+
+/** Only now may the API server forget the pod: grace 0, and only this very pod. */
+export async function finish(context: EffectContext): Promise<Change> {
+  const { pod, observed, places, dependencies } = context;
+  const { name = '', namespace, uid = '' } = pod.metadata ?? {};
+  if (observed.removed !== true) {
+    try {
+      await dependencies.client.delete(PODS, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) return { retryAt: dependencies.clock.now() + RETRY_AFTER };
+    }
+  }
+  await rm(places.logs, { recursive: true, force: true });
+  await rm(places.logsLink, { force: true });
+  await rm(dirname(places.container('x')), { recursive: true, force: true });
+  await removeCheckpoint(places.checkpoint);
+  return { finished: true };
+}

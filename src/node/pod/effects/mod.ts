@@ -1,0 +1,42 @@
+/** One action, carried out: the table from the plan's words to what is done. */
+import type { Action } from '../decide/plan.ts';
+import type { Change, EffectContext } from './context.ts';
+import { create } from './create.ts';
+import { cleanup, finish, kill, terminate } from './end.ts';
+import { mount, refresh } from './mount.ts';
+import { network } from './network.ts';
+import { pull } from './pull.ts';
+import { backOff, start } from './start.ts';
+
+export type { Change, EffectContext } from './context.ts';
+
+export async function carryOut(context: EffectContext, action: Action): Promise<Change> {
+  switch (action.do) {
+    case 'network':
+      return network(context);
+    case 'mount':
+      return mount(context);
+    case 'refresh':
+      return refresh(context);
+    case 'pull':
+      return pull(context, action);
+    case 'create':
+      return create(context, action);
+    case 'start':
+      return start(context, action);
+    case 'backOff':
+      return backOff(context, action);
+    case 'kill':
+      return kill(context, action);
+    case 'terminate':
+      return terminate(context, action);
+    case 'terminated':
+      return { lifecycle: 'terminated', retryAt: undefined };
+    case 'cleanup':
+      return cleanup(context);
+    case 'finish':
+      return finish(context);
+    case 'wait':
+      return {};
+  }
+}

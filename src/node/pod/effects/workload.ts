@@ -1,0 +1,131 @@
+/** A pod's container as the runtime's workload: the one place where Kubernetes' words become the contract's. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isNotFound, milliValueOf, parseQuantity, wholeValueOf } from '#kube';
+import type { Container } from '#kube/types';
+import type { WorkloadImage } from '#oci';
+import type { Limits, Listener, Mount, WorkloadSpec } from '#runtime';
+import { link, volumeMounts } from '../../volume/mod.ts';
+import type { Action } from '../decide/plan.ts';
+import { environmentOf, invocationOf, type NamedObjects, referencesOf } from '../env.ts';
+import { podError } from '../errors.ts';
+import { serviceVariables } from '../service-env.ts';
+import { containerOf, type EffectContext, factsOf, idOf } from './context.ts';
+import { handlerOf, isolationOf } from './runtime-class.ts';
+
+/** Row in docs/names.md. */
+const GRACE = 'wasmlet.dev/grace';
+const DEFAULT_TERMINATION_LOG = '/dev/termination-log';
+
+interface Input {
+  readonly action: Extract<Action, { do: 'create' }>;
+  readonly image: WorkloadImage;
+  readonly listeners: readonly Listener[];
+}
+
+export async function workloadOf(context: EffectContext, { action, image, listeners }: Input): Promise<WorkloadSpec> {
+  const { pod, places, dependencies } = context;
+  const { namespace = '', name: podName = '', annotations = {} } = pod.metadata ?? {};
+  const container = containerOf(context, action);
+  const env = environmentOf({
+    pod,
+    container,
+    facts: factsOf(context),
+    services: services(context),
+    image,
+    ...(await objectsOf(context, container)),
+  });
+  const { args, entrypoint, workingDir } = invocationOf(container, { image, env });
+  const mounts = await volumeMounts({ pod, container, places, env });
+  return {
+    id: idOf(context, container.name, action.attempt),
+    placement: { tenant: namespace, isolation: isolationOf(await handlerOf(pod, dependencies)) },
+    label: `${namespace}/${podName}/${container.name}`,
+    module: { digest: image.moduleDigest, path: image.modulePath },
+    entrypoint,
+    args,
+    env: [...env],
+    workingDir,
+    mounts: [...mounts, ...(await terminationLog(context, container, mounts))],
+    listeners,
+    limits: limitsOf(container),
+    logPath: await logPath(context, { container: container.name, attempt: action.attempt }),
+    onTerm: annotations[GRACE] === 'true' ? 'grace' : 'default',
+  };
+}
+
+function services({ pod, dependencies }: EffectContext): Map<string, string> {
+  const known = dependencies.services === undefined ? [] : dependencies.services();
+  if (known === undefined) {
+    throw podError('POD_CONFIG_INVALID', 'services have not yet been read at least once, cannot construct envvars');
+  }
+  const namespace = pod.metadata?.namespace ?? '';
+  const { apiAddress } = dependencies;
+  return serviceVariables(known, { namespace, enableServiceLinks: pod.spec?.enableServiceLinks ?? true, apiAddress });
+}
+
+async function objectsOf({ pod, objects }: EffectContext, container: Container): Promise<NamedObjects> {
+  const wanted = referencesOf(container);
+  const namespace = pod.metadata?.namespace ?? '';
+  return {
+    configMaps: await byName(wanted.configMaps, (name) => objects.configMap(namespace, name)),
+    secrets: await byName(wanted.secrets, (name) => objects.secret(namespace, name)),
+  };
+}
+
+async function byName<T>(
+  names: ReadonlySet<string>,
+  get: (name: string) => Promise<T>,
+): Promise<Map<string, T | undefined>> {
+  const found = new Map<string, T | undefined>();
+  for (const name of names) {
+    try {
+      found.set(name, await get(name));
+    } catch (error) {
+      if (!isNotFound(error)) throw podError('POD_CONFIG_INVALID', `cannot read "${name}"`, { cause: error });
+      found.set(name, undefined);
+    }
+  }
+  return found;
+}
+
+/** A file of its own for each container, unless the container mounts over it. */
+async function terminationLog(
+  { places }: EffectContext,
+  container: Container,
+  mounts: readonly Mount[],
+): Promise<Mount[]> {
+  const guestPath = container.terminationMessagePath || DEFAULT_TERMINATION_LOG;
+  if (!guestPath.startsWith('/') || guestPath.includes('\0') || mounts.some((mount) => mount.guestPath === guestPath))
+    return [];
+  const hostPath = terminationFile(places.container(container.name));
+  await mkdir(dirname(hostPath), { recursive: true });
+  await writeFile(hostPath, '', { mode: 0o666 });
+  return [{ guestPath, hostPath, readOnly: false }];
+}
+
+export function terminationFile(folder: string): string {
+  return join(folder, 'termination-log');
+}
+
+async function logPath(
+  { places }: EffectContext,
+  { container, attempt }: { container: string; attempt: number },
+): Promise<string> {
+  const path = places.log(container, attempt);
+  await mkdir(dirname(path), { recursive: true });
+  await link(places.logsLink, places.logs);
+  return path;
+}
+
+function limitsOf({ resources }: Container): Limits {
+  const { memory, cpu } = resources?.limits ?? {};
+  const request = resources?.requests?.['cpu'] ?? cpu;
+  return {
+    memoryBytes: memory === undefined ? undefined : wholeValueOf(parseQuantity(memory)),
+    cpuMillis: cpu === undefined ? undefined : milliValueOf(parseQuantity(cpu)),
+    // Source: kubelet cm/helpers_linux.go MilliCPUToShares.
+    cpuShares:
+      request === undefined ? undefined : Math.max(2, Math.floor((milliValueOf(parseQuantity(request)) * 1024) / 1000)),
+  };
+}

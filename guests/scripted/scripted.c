@@ -306,10 +306,17 @@ static int step_await(int count, char **words) {
 
 // --- network
 
-// `accept FD`: says one connection's first bytes, sends them back, closes.
+// The address is asked for, since older libcs write it without looking whether there is room.
+static int accept_at(int fd) {
+  struct sockaddr address;
+  socklen_t length = sizeof address;
+  return accept(fd, &address, &length);
+}
+
+// `echo FD`: sends one connection's bytes back until its end.
 static int step_echo(int count, char **words) {
   (void)count;
-  int fd = accept(atoi(words[0]), NULL, NULL);
+  int fd = accept_at(atoi(words[0]));
   if (fd < 0) return failed("echo");
   char bytes[4096];
   ssize_t size;
@@ -349,7 +356,7 @@ static int answer(int fd, int count, char **words) {
 // `serve FD [WORD…]`: answers HTTP requests for ever with the path and the words.
 static int step_serve(int count, char **words) {
   for (;;) {
-    int fd = accept(atoi(words[0]), NULL, NULL);
+    int fd = accept_at(atoi(words[0]));
     if (fd < 0) return failed("serve");
     answer(fd, count - 1, words + 1);
   }
@@ -358,7 +365,7 @@ static int step_serve(int count, char **words) {
 // `answer FD TIMES [WORD…]`: the same, so many times.
 static int step_answer(int count, char **words) {
   for (long i = atol(words[1]); i > 0; i--) {
-    int fd = accept(atoi(words[0]), NULL, NULL);
+    int fd = accept_at(atoi(words[0]));
     if (fd < 0) return failed("answer");
     answer(fd, count - 2, words + 2);
   }
@@ -380,7 +387,7 @@ static int step_nonblock(int count, char **words) {
   (void)count;
   int fd = atoi(words[0]);
   if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return failed("nonblock");
-  int connection = accept(fd, NULL, NULL);
+  int connection = accept_at(fd);
   say("%s\n", connection >= 0 ? "accepted" : strerror(errno));
   return 0;
 }

@@ -1,0 +1,3 @@
+module wasmlet.dev/guests/go-server
+
+go 1.24

@@ -1,0 +1,21 @@
+;; A library of functions without WASI, for `wasmlet run --invoke`; its functions have names, for backtraces.
+(module
+  (memory (export "memory") 1 4)
+  (global $initialized (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $initialized (i32.const 1)))
+  (func (export "initialized") (result i32) (global.get $initialized))
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "add64") (param i64 i64) (result i64) (i64.add (local.get 0) (local.get 1)))
+  (func (export "half") (param f64) (result f64) (f64.div (local.get 0) (f64.const 2)))
+  (func (export "tenth") (param f32) (result f32) (f32.div (local.get 0) (f32.const 10)))
+  (func (export "swap") (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+  (func (export "nothing"))
+  (func $inner (unreachable))
+  (func $outer (export "fail") (call $inner))
+  (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func $deeper (export "recurse") (call $deeper) (call $deeper))
+  (func (export "outside") (result i32) (i32.load (i32.const -4)))
+  ;; Grows to the limit, then gives up as a program does that has no memory left.
+  (func (export "eat")
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+    (unreachable)))

@@ -1,0 +1,31 @@
+;; A guest of 2019: it imports wasi_unstable, whose whence, file status and subscriptions are laid out otherwise.
+;; It opens `file` in its first preopen (3), seeks to the end (whence 1), prints the size as a digit from the status
+;; (at 24) and the links (u32 at 20), sleeps 1 ms by the old subscription, and exits with 0; with the failing step's number else.
+(module
+  (import "wasi_unstable" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_unstable" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+  (import "wasi_unstable" "fd_filestat_get" (func $stat (param i32 i32) (result i32)))
+  (import "wasi_unstable" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_unstable" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_unstable" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "file")
+  (data (i32.const 16) "size ? links ?\n")
+  (func $check (param $errno i32) (param $step i32)
+    (if (local.get $errno) (then (call $exit (local.get $step)))))
+  (func (export "_start")
+    (call $check (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)
+      (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64)) (i32.const 1))
+    (call $check (call $seek (i32.load (i32.const 64)) (i64.const 0) (i32.const 1) (i32.const 72)) (i32.const 2))
+    (call $check (call $stat (i32.load (i32.const 64)) (i32.const 128)) (i32.const 3))
+    (call $check (i64.ne (i64.load (i32.const 72)) (i64.load (i32.const 152))) (i32.const 4))
+    (i32.store8 (i32.const 21) (i32.add (i32.const 48) (i32.load (i32.const 152))))
+    (i32.store8 (i32.const 29) (i32.add (i32.const 48) (i32.load (i32.const 148))))
+    ;; The subscription at 256: clock 1 at 24, timeout at 32.
+    (i32.store (i32.const 280) (i32.const 1))
+    (i64.store (i32.const 288) (i64.const 1000000))
+    (call $check (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 640)) (i32.const 5))
+    (call $check (i32.ne (i32.load (i32.const 640)) (i32.const 1)) (i32.const 6))
+    (i32.store (i32.const 80) (i32.const 16))
+    (i32.store (i32.const 84) (i32.const 15))
+    (call $check (call $write (i32.const 1) (i32.const 80) (i32.const 1) (i32.const 88)) (i32.const 7))))

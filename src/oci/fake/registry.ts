@@ -62,6 +62,13 @@ export class FakeRegistry implements AsyncDisposable {
     return this.offerManifest(artifact.manifest, { repository, tag });
   }
 
+  /** Keeps a blob; returns its digest. */
+  keep(bytes: Uint8Array): string {
+    const digest = sha256Of(bytes);
+    this.blobs.set(digest, bytes);
+    return digest;
+  }
+
   offerManifest(
     { mediaType, bytes }: Pick<Part, 'mediaType' | 'bytes'>,
     { repository = 'team/hello', tag = 'v1' } = {},

@@ -70,9 +70,7 @@ export class StatusWriter {
   }
 
   #run(uid: string, entry: Entry): void {
-    entry.running ??= this.#write(uid, entry).finally(() => {
-      entry.running = undefined;
-    });
+    entry.running ??= this.#write(uid, entry);
   }
 
   async #write(uid: string, entry: Entry): Promise<void> {
@@ -87,8 +85,10 @@ export class StatusWriter {
       }
       failures = 0;
       this.#options.onWritten(uid, { status, gone: outcome === 'gone' });
-      if (entry.wanted === status || outcome === 'gone') return;
+      if (entry.wanted === status || outcome === 'gone') break;
     }
+    // In the same turn as the last look at `wanted`: a push after it starts another writer.
+    entry.running = undefined;
   }
 
   async #try(entry: Entry, status: PodStatus): Promise<'written' | 'gone' | 'later'> {

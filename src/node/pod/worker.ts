@@ -12,6 +12,7 @@ import type { ObjectSource } from '../volume/contract.ts';
 import type { Volumes } from '../volume/mod.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { type Instance, isAlive, type Observed } from './decide/observed.ts';
+import { isTerminal } from './decide/phase.ts';
 import { type Action, plan, startTimeOf } from './decide/plan.ts';
 import { status } from './decide/status.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
@@ -88,7 +89,8 @@ export class PodWorker {
 
   /** The server has this status; the final one lets the pod be taken from it. */
   written(status: PodStatus): void {
-    if (this.#observed.lifecycle !== 'terminated' || !isDeepStrictEqual(status, this.#observed.previous)) return;
+    if (this.#observed.lifecycle !== 'terminated' || !isTerminal(status.phase)) return;
+    if (!isDeepStrictEqual(status, this.#observed.previous)) return;
     this.#news = { ...this.#news, reported: true };
     this.#options.push();
   }

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createWorld, podOf } from './fixture.ts';
+
+const conditions = (pod: { status?: { conditions?: { type: string; status: string }[] } } | undefined) =>
+  (pod?.status?.conditions ?? []).map(({ type, status }) => `${type}=${status}`);
+
+describe('a pod', () => {
+  it('runs: address, volumes, image, container, and a status with everything in order', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    const pod = world.api.pod('web');
+    assert.equal(pod?.status?.phase, 'Running');
+    assert.deepEqual(conditions(pod), [
+      'PodReadyToStartContainers=True',
+      'Initialized=True',
+      'Ready=True',
+      'ContainersReady=True',
+      'PodScheduled=True',
+    ]);
+    assert.equal(pod?.status?.podIP, '127.42.7.2');
+    assert.equal(pod?.status?.hostIP, '127.42.7.1');
+    const [status] = pod?.status?.containerStatuses ?? [];
+    assert.equal(status?.containerID, 'wasmlet://u-1/main/0');
+    assert.equal(status?.imageID, 'docker.io/library/hello@sha256:aa');
+    assert.deepEqual([status?.ready, status?.started, status?.restartCount], [true, true, 0]);
+    assert.deepEqual(
+      world.events.map(({ reason, message, fieldPath }) => [reason, message, fieldPath]),
+      [
+        ['Created', 'Container created', 'spec.containers{main}'],
+        ['Started', 'Container started', 'spec.containers{main}'],
+      ],
+    );
+    assert.deepEqual(world.machine.violations, []);
+  });
+
+  it('that completes is Succeeded, and is not started again after the node restarts', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf({ restartPolicy: 'Never' }));
+    await world.run();
+    world.machine.exit('u-1', 'main');
+    await world.run();
+    assert.equal(world.api.pod('web')?.status?.phase, 'Succeeded');
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.state?.terminated?.reason, 'Completed');
+    await world.restart();
+    assert.equal(world.machine.running.length, 0);
+    assert.deepEqual(world.api.phases.get('u-1'), ['Pending', 'Running', 'Succeeded']);
+  });
+
+  it("that fails waits longer and longer, and says so in the kubelet's words", async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    world.machine.exit('u-1', 'main', { code: 3 });
+    await world.run();
+    assert.equal(world.machine.newest('u-1', 'main')?.spec.id.attempt, 1);
+    world.machine.exit('u-1', 'main', { code: 3 });
+    await world.run();
+    const [status] = world.api.pod('web')?.status?.containerStatuses ?? [];
+    assert.deepEqual(status?.state, {
+      waiting: {
+        reason: 'CrashLoopBackOff',
+        message: 'back-off 10s restarting failed container=main pod=web_default(u-1)',
+      },
+    });
+    assert.equal(status?.lastState?.terminated?.exitCode, 3);
+    assert.equal(world.api.pod('web')?.status?.phase, 'Running');
+    await world.run(9_000);
+    assert.equal(world.machine.newest('u-1', 'main')?.spec.id.attempt, 1);
+    await world.run(2_000);
+    assert.equal(world.machine.newest('u-1', 'main')?.spec.id.attempt, 2);
+    assert.ok(
+      world.events.some(
+        ({ reason, message }) =>
+          reason === 'BackOff' && message === 'Back-off restarting failed container main in pod web_default(u-1)',
+      ),
+    );
+  });
+
+  it('is deleted: SIGTERM, terminal phase, then the API forgets it and nothing is left', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    world.api.deletePod('web');
+    await world.run();
+    assert.equal(world.api.pod('web'), undefined);
+    assert.deepEqual(world.api.phases.get('u-1'), ['Pending', 'Running', 'Failed']);
+    assert.ok(
+      world.events.some(({ reason, message }) => reason === 'Killing' && message === 'Stopping container main'),
+    );
+    assert.equal(existsSync(join(world.dataDir, 'node/checkpoint/u-1.json')), false);
+    assert.deepEqual(readdirSync(join(world.dataDir, 'tenants/default/pods')), []);
+    assert.deepEqual(readdirSync(join(world.dataDir, 'tenants/default/logs')), []);
+  });
+
+  it('that ignores SIGTERM is killed after its grace, and not before', async () => {
+    using world = createWorld({ onTerm: 'ignore' });
+    world.api.createPod(podOf());
+    await world.run();
+    world.api.deletePod('web', 5);
+    await world.run(4_000);
+    assert.equal(world.machine.running.length, 1);
+    await world.run(2_000);
+    assert.equal(world.machine.running.length, 0);
+    assert.equal(world.api.pod('web'), undefined);
+  });
+
+  it('that is gone from the API at once is ended all the same', async () => {
+    using world = createWorld({ onTerm: 'ignore' });
+    world.api.createPod(podOf());
+    await world.run();
+    world.api.forceDelete('web');
+    await world.run(1_500);
+    assert.equal(world.machine.running.length, 0);
+    assert.equal(world.manager.pods().length, 0);
+  });
+
+  it('that never started is deleted without a guest', async () => {
+    using world = createWorld();
+    world.images.set('hello:1', {
+      waiting: { reason: 'ErrImagePull', message: 'no' },
+      retryAt: world.clock.now() + 60_000,
+    });
+    world.api.createPod(podOf());
+    await world.run();
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.state?.waiting?.reason, 'ErrImagePull');
+    world.api.deletePod('web');
+    await world.run();
+    assert.equal(world.api.pod('web'), undefined);
+    assert.deepEqual(world.machine.calls, []);
+  });
+});
+
+describe('a restarted node', () => {
+  it('takes its guests over: nothing is started, no restart is counted', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    const before = world.machine.calls.length;
+    await world.restart();
+    assert.deepEqual(world.machine.calls.slice(before), []);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount, 0);
+    assert.equal(world.api.pod('web')?.status?.podIP, '127.42.7.2');
+  });
+
+  it('reports an exit that happened while it was away', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf({ restartPolicy: 'OnFailure' }));
+    await world.run();
+    await world.manager.stop({ guests: 'keep' });
+    world.machine.exit('u-1', 'main', { code: 9 });
+    await world.restart();
+    const [status] = world.api.pod('web')?.status?.containerStatuses ?? [];
+    assert.equal(status?.restartCount, 1);
+    assert.equal(status?.lastState?.terminated?.exitCode, 9);
+  });
+
+  it('starts again what a power cut took, and says that it does not know how it ended', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    world.machine.powerCut();
+    await world.restart();
+    const [status] = world.api.pod('web')?.status?.containerStatuses ?? [];
+    assert.equal(status?.restartCount, 1);
+    assert.equal(status?.lastState?.terminated?.reason, 'ContainerStatusUnknown');
+    assert.deepEqual(world.machine.violations, []);
+  });
+
+  it('ends pods that were deleted meanwhile, and workloads that nobody knows', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    const stray = world.machine.newest('u-1', 'main')?.spec;
+    assert.ok(stray);
+    world.machine.create({ ...stray, id: { ...stray.id, podUid: 'u-9' } });
+    world.machine.start({ ...stray.id, podUid: 'u-9' });
+    world.api.objects.clear();
+    await world.restart();
+    await world.run(31_000);
+    assert.equal(world.machine.workloads.size, 0);
+    assert.equal(world.manager.pods().length, 0);
+  });
+});
+
+describe('an API server that is away', () => {
+  it('stops nothing, and has the status caught up when it is back', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    world.api.away = true;
+    world.machine.exit('u-1', 'main', { code: 1 });
+    await world.run();
+    assert.equal(world.machine.running.length, 1);
+    world.api.away = false;
+    await world.run(60_000);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount, 1);
+  });
+});

@@ -184,12 +184,13 @@ function goPackage(name: string): GoPackage {
 /**
  * What a Go encoder does with the field, which decides what an object looks like after one trip through the API server:
  * `empty: 'drop'`, a zero value is left out; `empty: 'write'`, it is written even when nobody set it; else it is a pointer and kept as it came.
- * `go` is the type's Go name where the schema alone does not tell it.
+ * `go` is the type's Go name where the schema alone does not tell it; `pb` the field number of its protobuf form.
  */
 function goFacts(field: GoField, schema: Schema, inPackage: GoPackage): Record<string, unknown> {
   const ref = refOf(schema);
   const isStruct = ref !== undefined && SCALARS[ref] === undefined;
   const facts: Record<string, unknown> = {};
+  if (field.protobuf.length > 0) facts['pb'] = field.protobuf.length === 1 ? field.protobuf[0] : field.protobuf;
   if (!field.pointer) {
     if (field.omitZero || (field.omitEmpty && !isStruct)) facts['empty'] = 'drop';
     else facts['empty'] = 'write';
@@ -207,7 +208,7 @@ function compactDefinition(name: string, schema: Schema): Record<string, unknown
     const field = fields?.get(property);
     if (field !== undefined) Object.assign(child, goFacts(field, schema.properties?.[property] ?? {}, inPackage));
     // `metav1.ObjectMeta` is embedded, a struct, and so always written.
-    else if (property === 'metadata') Object.assign(child, { empty: 'write' });
+    else if (property === 'metadata') Object.assign(child, { empty: 'write', pb: 1 });
     else if (property !== 'apiVersion' && property !== 'kind') console.warn(`no Go field for ${name}.${property}`);
   }
   return out;

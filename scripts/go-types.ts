@@ -13,6 +13,8 @@ export interface GoField {
   readonly pointer: boolean;
   readonly omitEmpty: boolean;
   readonly omitZero: boolean;
+  /** Field numbers of its protobuf form: more than one where structs that JSON has flat are messages of their own. */
+  readonly protobuf: readonly number[];
 }
 
 export type GoStruct = Map<string, GoField>;
@@ -24,7 +26,7 @@ export interface GoPackage {
 }
 
 export function readGoPackage(folder: string): GoPackage {
-  const raw = new Map<string, { fields: GoStruct; embedded: string[] }>();
+  const raw = new Map<string, RawStruct>();
   const named = new Map<string, string>();
   if (!existsSync(folder)) return { structs: new Map(), named };
   for (const file of readdirSync(folder).filter((name) => /^(types.*|micro_time|time)\.go$/.test(name))) {
@@ -38,10 +40,15 @@ export function readGoPackage(folder: string): GoPackage {
   return { structs, named };
 }
 
-function struct(body: string): { fields: GoStruct; embedded: string[] } {
+interface RawStruct {
+  readonly fields: GoStruct;
+  /** Names of the structs inside it that JSON has flat, with their protobuf field numbers. */
+  readonly embedded: readonly (readonly [name: string, protobuf: readonly number[]])[];
+}
+
+function struct(body: string): RawStruct {
   const fields: GoStruct = new Map();
-  const embedded: string[] = [];
-  for (const [, type = '', json = ''] of body.matchAll(/^\s*\w+\s+(\S+)\s+`[^`]*?json:"([^"]*)"/gm)) {
+  for (const [, type = '', tag = '', json = ''] of body.matchAll(/^\s*\w+\s+(\S+)\s+`([^`]*?json:"([^"]*)"[^`]*)`/gm)) {
     const [name = '', ...flags] = json.split(',');
     if (name === '' || name === '-') continue;
     fields.set(name, {
@@ -49,15 +56,26 @@ function struct(body: string): { fields: GoStruct; embedded: string[] } {
       pointer: type.startsWith('*'),
       omitEmpty: flags.includes('omitempty'),
       omitZero: flags.includes('omitzero'),
+      protobuf: numbersOf(tag),
     });
   }
-  for (const [, name = ''] of body.matchAll(/^\s*(?:\w+\s+)?(\w+)\s+`json:",inline/gm)) embedded.push(name);
-  return { fields, embedded };
+  const inline = [...body.matchAll(/^\s*(?:\w+\s+)?(\w+)\s+`(json:",inline[^`]*)`/gm)];
+  return { fields, embedded: inline.map(([, name = '', tag = '']) => [name, numbersOf(tag)] as const) };
 }
 
-function flatten(name: string, raw: Map<string, { fields: GoStruct; embedded: string[] }>): GoStruct {
+/** `protobuf:"bytes,2,opt,name=x"` has number 2. */
+function numbersOf(tag: string): number[] {
+  const number = /protobuf:"\w+,(\d+)/.exec(tag)?.[1];
+  return number === undefined ? [] : [Number(number)];
+}
+
+function flatten(name: string, raw: ReadonlyMap<string, RawStruct>): GoStruct {
   const own = raw.get(name);
   if (own === undefined) return new Map();
-  const inherited = own.embedded.flatMap((inner) => [...flatten(inner, raw)]);
+  const inherited = own.embedded.flatMap(([inner, numbers]) =>
+    [...flatten(inner, raw)].map(
+      ([key, field]) => [key, { ...field, protobuf: [...numbers, ...field.protobuf] }] as const,
+    ),
+  );
   return new Map([...inherited, ...own.fields]);
 }

@@ -30,7 +30,7 @@ export function decodeJson(text: string): Decoded {
 
 /** YAML 1.1 as `sigs.k8s.io/yaml` reads it, one document. Loads its parser at the first call. */
 export async function decodeYaml(text: string): Promise<Decoded> {
-  const { parseDocument } = await import('yaml');
+  const { parseDocument } = await import('#kit/yaml');
   const document = parseDocument(text, { version: '1.1', uniqueKeys: true, merge: true, stringKeys: false });
   const duplicates: string[] = [];
   for (const error of document.errors) {

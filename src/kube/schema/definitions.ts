@@ -21,6 +21,8 @@ export interface Field {
   readonly empty?: 'drop' | 'write';
   /** Go name of the type where it is not told by the rest (`v1.PullPolicy`). */
   readonly go?: string;
+  /** Field number in protobuf; several where a struct that JSON has flat is a message of its own. */
+  readonly pb?: number | readonly number[];
   readonly 'x-kubernetes-patch-strategy'?: string;
   readonly 'x-kubernetes-patch-merge-key'?: string;
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';

@@ -20,6 +20,7 @@ export {
   TIME,
 } from './definitions.ts';
 export { descriptionOf } from './descriptions.ts';
+export { decodeProtobuf, type FromProtobuf, PROTOBUF_TYPE } from './protobuf.ts';
 export {
   canonicalQuantity,
   compareQuantities,

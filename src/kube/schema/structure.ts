@@ -102,7 +102,8 @@ function checkReference(ref: string, value: unknown, at: At): string | undefined
   if (ref === INT_OR_STRING) {
     return typeof value === 'string' || Number.isInteger(value) ? undefined : bare(value, 'int32');
   }
-  if (ref === TIME || ref === MICRO_TIME) return checkTime(value);
+  if (ref === TIME) return checkTime(value);
+  if (ref === MICRO_TIME) return checkMicroTime(value);
   const definition = definitionNamed(ref);
   if (definition.properties === undefined && definition.type !== 'object') return checkValue(definition, value, at);
   if (!isObject(value)) return mismatch(at, value, `v1.${lastPart(ref)}`);
@@ -120,6 +121,15 @@ function checkTime(value: unknown): string | undefined {
     return undefined;
   const text = JSON.stringify(value);
   return `parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`;
+}
+
+/** Six digits of a second, no more and no fewer. */
+function checkMicroTime(value: unknown): string | undefined {
+  const wrong = checkTime(value);
+  if (wrong !== undefined || typeof value !== 'string' || /:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/.test(value)) return wrong;
+  const rest = /:\d\d((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))$/.exec(value)?.[1] ?? '';
+  const layout = '2006-01-02T15:04:05.000000Z07:00';
+  return `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ".000000"`;
 }
 
 function fitsScalar(field: Field, value: unknown): boolean {

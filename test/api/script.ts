@@ -1,0 +1,271 @@
+/**
+ * What is asked of both API servers: kubectl commands, fixed, in scenarios that need no pod to run. `record.ts` runs them
+ * against the real one and keeps requests and answers; `replay.test.ts` sends the same requests to ours.
+ */
+export interface Step {
+  readonly args: readonly string[];
+  /** Given to kubectl on its standard input. */
+  readonly input?: unknown;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly steps: readonly Step[];
+}
+
+/** Made before the recording starts; every scenario works in it. */
+export const NAMESPACE = 'recorded';
+
+function step(line: string, input?: unknown): Step {
+  const args = line.split(' ');
+  return input === undefined ? { args } : { args, input };
+}
+
+const metadata = { name: 'first', namespace: NAMESPACE };
+
+function pod(name: string, spec: object = {}, more: object = {}): object {
+  const container = { name: 'main', image: 'registry.example/app:1', ports: [{ containerPort: 8080 }] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: NAMESPACE, ...more },
+    spec: { containers: [container], ...spec },
+  };
+}
+
+function configMap(data: object, more: object = {}): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata, ...more }, data };
+}
+
+const RICH = pod(
+  'rich',
+  {
+    initContainers: [{ name: 'before', image: 'registry.example/app:2', command: ['/a'] }],
+    containers: [
+      {
+        name: 'main',
+        image: 'registry.example/app',
+        env: [
+          { name: 'A', value: '1' },
+          { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        ],
+        envFrom: [{ configMapRef: { name: 'first' } }],
+        ports: [{ name: 'http', containerPort: 80 }],
+        livenessProbe: { httpGet: { port: 'http' } },
+        readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 2 },
+        resources: { limits: { cpu: '0.5', memory: '1024Mi' }, requests: { cpu: '250m' } },
+        volumeMounts: [
+          { name: 'scratch', mountPath: '/tmp' },
+          { name: 'config', mountPath: '/etc/app' },
+        ],
+        lifecycle: { preStop: { exec: { command: ['/stop'] } } },
+      },
+      {
+        name: 'side',
+        image: 'registry.example/side@sha256:0123456789012345678901234567890123456789012345678901234567890123',
+      },
+    ],
+    volumes: [
+      { name: 'scratch', emptyDir: {} },
+      { name: 'config', configMap: { name: 'first', items: [{ key: 'a', path: 'a' }] } },
+      { name: 'secret', secret: { secretName: 'first' } },
+    ],
+    tolerations: [{ key: 'x', operator: 'Exists' }],
+    terminationGracePeriodSeconds: 5,
+    restartPolicy: 'OnFailure',
+    automountServiceAccountToken: false,
+  },
+  { labels: { app: 'rich' }, annotations: { note: 'yes' } },
+);
+
+const WRONG = pod('Wrong_Name', {
+  containers: [
+    { name: 'a', image: '' },
+    {
+      name: 'a',
+      image: 'x',
+      ports: [{ containerPort: 99_999 }],
+      volumeMounts: [{ name: 'none', mountPath: '/x' }],
+      livenessProbe: {},
+    },
+  ],
+  restartPolicy: 'Sometimes',
+  volumes: [{ name: 'v', emptyDir: {}, secret: { secretName: 's' } }],
+});
+
+const STATUS = {
+  status: {
+    phase: 'Running',
+    podIP: '10.1.2.3',
+    podIPs: [{ ip: '10.1.2.3' }],
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z', lastProbeTime: null }],
+    containerStatuses: [
+      {
+        name: 'main',
+        image: 'registry.example/app:1',
+        imageID: 'x',
+        ready: true,
+        restartCount: 2,
+        state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+      },
+    ],
+  },
+};
+
+function patch(type: string, body: unknown, target = 'configmap first'): Step {
+  return { args: ['patch', ...target.split(' '), `--type=${type}`, '-p', JSON.stringify(body)] };
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'configmaps',
+    steps: [
+      step('create configmap first --from-literal=a=1 --from-literal=b=2'),
+      step('create configmap first --from-literal=a=1'),
+      step('get configmap first'),
+      step('get configmap first -o yaml'),
+      step('get configmaps -o wide --selector nothing=here'),
+      step('get configmap none'),
+      step('label configmap first app=demo'),
+      step('annotate configmap first note=hello'),
+      step('get configmaps -l app=demo -o name'),
+      patch('merge', { data: { a: null, c: '3' } }),
+      patch('json', [
+        { op: 'test', path: '/data/c', value: '3' },
+        { op: 'replace', path: '/data/c', value: '4' },
+      ]),
+      patch('json', [{ op: 'test', path: '/data/c', value: 'nine' }]),
+      patch('json', [{ op: 'remove', path: '/data/none' }]),
+      patch('strategic', { data: { d: '5' } }),
+      patch('merge', { foo: 1 }),
+      patch('merge', { data: { 'bad key': 'x' } }),
+      patch('merge', { data: 'x' }),
+      step('replace -f -', configMap({ z: '26' })),
+      step('create -f - --dry-run=server', configMap({ a: '1' }, { name: 'dry' })),
+      step('create -f -', configMap({ a: '1' }, { name: 'strict', labels: { 'bad label!': 'x' } })),
+      step('create -f -', { ...configMap({ a: '1' }, { name: 'strict' }), foo: 1 }),
+      step('create -f - --validate=warn', { ...configMap({ a: '1' }, { name: 'warned' }), foo: 1 }),
+      step('create -f -', configMap({}, { name: undefined, generateName: 'made-' })),
+      step('delete configmap first'),
+      step('delete configmap first'),
+      step('delete configmaps --field-selector metadata.name=warned'),
+    ],
+  },
+  {
+    name: 'apply',
+    steps: [
+      step('apply -f -', configMap({ a: '1', b: '2' })),
+      step('apply -f -', configMap({ a: '1', c: '3' })),
+      step('apply -f -', configMap({ a: '1', c: '3' })),
+      step('diff -f -', configMap({ a: '2', c: '3' })),
+      step('apply -f - --dry-run=server', configMap({ a: '9' })),
+      step('apply -f - --server-side', configMap({ a: '2', c: '3' })),
+      step('apply -f - --server-side --field-manager=other', configMap({ a: '5' })),
+      step('apply -f - --server-side --field-manager=other --force-conflicts', configMap({ a: '5' })),
+      step('apply -f - --server-side', configMap({ c: '3' })),
+      step('apply -f - --server-side --field-manager=other', configMap({})),
+      step('get configmap first -o yaml --show-managed-fields'),
+      step('apply -f - --server-side', pod('applied', {}, { labels: { a: '1' } })),
+      step('apply -f - --server-side', { ...(pod('applied') as object), foo: 1 }),
+      step(
+        'apply -f - --server-side',
+        pod('applied', { containers: [{ name: 'main', image: 'registry.example/app:2' }] }),
+      ),
+      step('get pod applied -o yaml --show-managed-fields'),
+      step('delete pod applied --grace-period=0 --force --wait=false'),
+      step('delete configmap first'),
+    ],
+  },
+  {
+    name: 'pods',
+    steps: [
+      step('create -f -', pod('plain')),
+      step('create -f -', RICH),
+      step('create -f -', WRONG),
+      step('create -f -', pod('broken', { containers: 'x' })),
+      step('create -f -', pod('broken', { containers: [{ name: 'a', image: 'b', bogus: 1 }] })),
+      step('create -f -', pod('empty', { containers: [] })),
+      step('get pods'),
+      step('get pods -o wide'),
+      step('get pod plain -o jsonpath={.spec.containers[0].image}'),
+      step('get pods --field-selector status.phase=Running'),
+      { args: ['patch', 'pod', 'plain', '--subresource=status', '--type=merge', '-p', JSON.stringify(STATUS)] },
+      step('get pods'),
+      step('wait --for=condition=Ready pod/plain --timeout=5s'),
+      patch('strategic', { spec: { containers: [{ name: 'main', image: 'registry.example/app:3' }] } }, 'pod plain'),
+      patch('strategic', { spec: { containers: [{ name: 'main', command: ['/x'] }] } }, 'pod plain'),
+      patch(
+        'json',
+        [{ op: 'add', path: '/spec/tolerations/-', value: { key: 'more', operator: 'Exists' } }],
+        'pod plain',
+      ),
+      patch('strategic', { spec: { containers: [{ image: 'no name' }] } }, 'pod plain'),
+      patch('merge', { metadata: { finalizers: ['example.com/keep'] } }, 'pod rich'),
+      step('describe pod rich'),
+      step('label pod plain a=b --overwrite'),
+      step('delete pod rich --wait=false'),
+      step('get pod rich'),
+      patch('merge', { metadata: { finalizers: null } }, 'pod rich'),
+      step('delete pod plain --grace-period=0 --force'),
+      step('wait --for=delete pod/plain --timeout=5s'),
+      step('get pods'),
+    ],
+  },
+  {
+    name: 'others',
+    steps: [
+      step('create secret generic first --from-literal=password=hidden'),
+      step('get secrets'),
+      step('patch secret first --type=merge -p {"type":"other"}'),
+      step('create -f -', {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { ...metadata, name: 'second' },
+        stringData: { a: 'b' },
+        immutable: true,
+      }),
+      step('patch secret second --type=merge -p {"stringData":{"a":"c"}}'),
+      step('create secret tls broken --cert=/dev/null --key=/dev/null'),
+      step('delete secret first second'),
+      step('create serviceaccount worker'),
+      step('get serviceaccounts'),
+      step('create token worker --duration=600s'),
+      step('delete serviceaccount worker'),
+      step('create namespace other'),
+      step('get namespace other -o yaml'),
+      step('create namespace Not_A_Name'),
+      step('get namespaces'),
+      step('create -f -', {
+        apiVersion: 'node.k8s.io/v1',
+        kind: 'RuntimeClass',
+        metadata: { name: 'fast' },
+        handler: 'fast',
+      }),
+      step('get runtimeclasses'),
+      step('patch runtimeclass fast --type=merge -p {"handler":"slow"}'),
+      step('delete runtimeclass fast'),
+      step('create -f -', {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata,
+        spec: { holderIdentity: 'me', leaseDurationSeconds: 40, renewTime: '2026-01-01T00:00:00.5Z' },
+      }),
+      step('create -f -', {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata,
+        spec: { holderIdentity: 'me', renewTime: '2026-01-01T00:00:00.500000Z' },
+      }),
+      step('get leases'),
+      step('patch lease first --type=merge -p {"spec":{"leaseDurationSeconds":0}}'),
+      step('delete lease first'),
+      step('auth can-i create pods'),
+      step('auth whoami -o json'),
+      step('api-resources --api-group=coordination.k8s.io'),
+      step('explain pod.spec.restartPolicy'),
+      step('get --raw /api/v1/namespaces/none/pods/x'),
+      step('get --raw /apis/none/v1'),
+      step('get events'),
+    ],
+  },
+];

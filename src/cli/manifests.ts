@@ -77,7 +77,7 @@ async function bounded(body: ReadableStream<Uint8Array> | null): Promise<Buffer>
 
 async function parse({ name, text }: Source): Promise<Manifest[]> {
   if (text.length > MAX_BYTES) throw bad(name, `it is over ${MAX_BYTES} bytes`);
-  const { LineCounter, parseAllDocuments } = await import('yaml');
+  const { LineCounter, parseAllDocuments } = await import('#kit/yaml');
   const lines = new LineCounter();
   // Aliases are bounded by the library (maxAliasCount), so a "billion laughs" file ends here with an error.
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });

@@ -135,7 +135,7 @@ async function showObjects(
       ? await client.list(resource, { namespace, labelSelector: selector, signal: context.signal })
       : await client.get(resource, { namespace, name }, { signal: context.signal });
   if (output === 'json') context.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-  if (output === 'yaml') context.stdout.write((await import('yaml')).stringify(answer));
+  if (output === 'yaml') context.stdout.write((await import('#kit/yaml')).stringify(answer));
   if (output === 'name') {
     const items = 'items' in answer ? answer.items : [answer];
     for (const { metadata } of items) context.stdout.write(`${describeObject(resource, metadata?.name ?? '')}\n`);

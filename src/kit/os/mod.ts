@@ -52,4 +52,5 @@ export {
   threadId,
   threadTicks,
 } from './process.ts';
+export { refuseSystemCalls } from './seccomp.ts';
 export { boundTo, listenTcp, probeTcp, type TcpAddress } from './sockets.ts';

@@ -52,7 +52,7 @@ async function parseText(text: string, path: string): Promise<unknown> {
   } catch {
     // YAML is loaded only for files that are not JSON.
   }
-  const { parse } = await import('yaml');
+  const { parse } = await import('#kit/yaml');
   try {
     return parse(text, { maxAliasCount: 0 });
   } catch (cause) {

@@ -1,0 +1,152 @@
+/**
+ * Seccomp: system calls that this process gives up for good, on all its threads. A list of what is refused, not of what is allowed: Node
+ * and V8 are too large for the latter, and what matters is what a process needs to get out: new programs, other processes, new sockets.
+ * Refused calls answer EPERM. Node has to be started with UV_USE_IO_URING=0: a ring would do behind this filter what it refuses, and
+ * libuv ends the process when one that it has made stops to answer. Source: Linux `include/uapi/linux/{seccomp,filter,audit}.h`, seccomp(2); numbers as in `ffi.ts`.
+ */
+import { checked } from './errno.ts';
+import { pointerTo, syscall } from './ffi.ts';
+
+const X64 = process.arch === 'x64';
+const SECCOMP_SET_MODE_FILTER = 1;
+const FILTER_FLAG_TSYNC = 1;
+const AUDIT_ARCH = X64 ? 0xc000003e : 0xc00000b7;
+/** x32: the same calls under numbers with this bit. */
+const X32_BIT = 0x40000000;
+const AF_UNIX = 1;
+const CLONE_THREAD = 0x10000;
+const EPERM = 1;
+const ENOSYS = 38;
+const ESRCH = 3;
+
+/** x86-64's number, then arm64's; -1 where there is none. */
+const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
+  // new programs and processes
+  execve: [59, 221],
+  execveat: [322, 281],
+  fork: [57, -1],
+  vfork: [58, -1],
+  // other processes
+  ptrace: [101, 117],
+  process_vm_readv: [310, 270],
+  process_vm_writev: [311, 271],
+  pidfd_getfd: [438, 438],
+  pidfd_send_signal: [424, 424],
+  kcmp: [312, 272],
+  tkill: [200, 130],
+  // sockets other than what was inherited or passed
+  bind: [49, 200],
+  connect: [42, 203],
+  // the system
+  mount: [165, 40],
+  umount2: [166, 39],
+  pivot_root: [155, 41],
+  chroot: [161, 51],
+  unshare: [272, 97],
+  setns: [308, 268],
+  open_tree: [428, 428],
+  move_mount: [429, 429],
+  fsopen: [430, 430],
+  swapon: [167, 224],
+  swapoff: [168, 225],
+  reboot: [169, 142],
+  sethostname: [170, 161],
+  setdomainname: [171, 162],
+  kexec_load: [246, 104],
+  kexec_file_load: [320, 294],
+  init_module: [175, 105],
+  finit_module: [313, 273],
+  delete_module: [176, 106],
+  settimeofday: [164, 170],
+  clock_settime: [227, 112],
+  adjtimex: [159, 171],
+  acct: [163, 89],
+  quotactl: [179, 60],
+  syslog: [103, 116],
+  // wide surfaces of the kernel that nothing here uses
+  bpf: [321, 280],
+  perf_event_open: [298, 241],
+  userfaultfd: [323, 282],
+  io_uring_setup: [425, 425],
+  io_uring_enter: [426, 426],
+  io_uring_register: [427, 427],
+  keyctl: [250, 219],
+  add_key: [248, 217],
+  request_key: [249, 218],
+  open_by_handle_at: [304, 265],
+  name_to_handle_at: [303, 264],
+  personality: [135, 92],
+  mknod: [133, -1],
+  mknodat: [259, 33],
+};
+
+const CALL = {
+  seccomp: X64 ? 317 : 277,
+  socket: X64 ? 41 : 198,
+  clone: X64 ? 56 : 220,
+  clone3: 435,
+  kill: X64 ? 62 : 129,
+  tgkill: X64 ? 234 : 131,
+} as const;
+
+/** One classic BPF instruction: code, jump when true, jump when false, constant. */
+type Instruction = readonly [code: number, yes: number, no: number, k: number];
+
+const load = (offset: number): Instruction => [0x20, 0, 0, offset];
+const ret = (action: number): Instruction => [0x06, 0, 0, action];
+const isEqual = (k: number, yes: number, no: number): Instruction => [0x15, yes, no, k];
+const isAtLeast = (k: number, yes: number, no: number): Instruction => [0x35, yes, no, k];
+const hasBits = (k: number, yes: number, no: number): Instruction => [0x45, yes, no, k];
+
+const ALLOW = ret(0x7fff0000);
+const refuse = (errno: number) => ret(0x00050000 | errno);
+const KILL = ret(0x80000000);
+/** Offsets in struct seccomp_data: number, architecture, low words of the arguments. */
+const NUMBER = 0;
+const ARCHITECTURE = 4;
+const argument = (index: number) => 16 + 8 * index;
+
+/** When the number is `number`: the check that follows decides; else it is skipped. */
+function when(number: number, check: readonly Instruction[]): Instruction[] {
+  return [isEqual(number, 0, check.length), ...check];
+}
+
+function program(ownPid: number): Instruction[] {
+  const numbers = Object.values(REFUSED).map(([x64, arm64]) => (X64 ? x64 : arm64));
+  return [
+    load(ARCHITECTURE),
+    isEqual(AUDIT_ARCH, 1, 0),
+    KILL,
+    load(NUMBER),
+    isAtLeast(X32_BIT, 0, 1),
+    KILL,
+    ...numbers.filter((number) => number >= 0).flatMap((number) => when(number, [refuse(EPERM)])),
+    // glibc falls back to clone, whose flags can be looked at.
+    ...when(CALL.clone3, [refuse(ENOSYS)]),
+    ...when(CALL.clone, [load(argument(0)), hasBits(CLONE_THREAD, 1, 0), refuse(EPERM), ALLOW]),
+    ...when(CALL.socket, [load(argument(0)), isEqual(AF_UNIX, 1, 0), refuse(EPERM), ALLOW]),
+    ...when(CALL.kill, [load(argument(0)), isEqual(ownPid, 1, 0), refuse(EPERM), ALLOW]),
+    ...when(CALL.tgkill, [load(argument(0)), isEqual(ownPid, 1, 0), refuse(EPERM), ALLOW]),
+    ALLOW,
+  ];
+}
+
+/**
+ * Gives the calls up, on every thread and for good. Needs no_new_privs. Throws a `SystemError` where the kernel has no seccomp filters.
+ */
+export function refuseSystemCalls(): void {
+  const instructions = program(process.pid);
+  const bytes = new Uint8Array(instructions.length * 8);
+  const view = new DataView(bytes.buffer);
+  instructions.forEach(([code, yes, no, k], at) => {
+    view.setUint16(at * 8, code, true);
+    view.setUint8(at * 8 + 2, yes);
+    view.setUint8(at * 8 + 3, no);
+    view.setUint32(at * 8 + 4, k, true);
+  });
+  // struct sock_fprog: u16 length, padded; pointer.
+  const filter = new BigUint64Array([BigInt(instructions.length), pointerTo(bytes)]);
+  const result = syscall(CALL.seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAG_TSYNC, pointerTo(filter));
+  // A positive result is the thread that could not follow.
+  checked(result > 0 ? -ESRCH : result, 'seccomp');
+}

@@ -1,6 +1,7 @@
 /** A request's body as a value. Sizes are bounded where the bytes are read, depth here. */
-import { parse as parseYaml } from 'yaml';
 import { messageOf } from '#kit';
+import { parse as parseYaml } from '#kit/yaml';
+import { decodeProtobuf } from '#kube/schema';
 import type { PatchFlavour } from '../kinds.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
 import { bodyType, plainType } from './media.ts';
@@ -15,6 +16,7 @@ export interface Body {
 
 export async function readBody({ body, headers }: ApiRequest): Promise<Body> {
   const type = bodyType(headers['content-type'] as string | undefined);
+  if (type === 'protobuf') return { value: protobufOf(await body()), text: '' };
   return parseBody(Buffer.from(await body()).toString('utf8'), type);
 }
 
@@ -37,6 +39,14 @@ function yamlOf(text: string): unknown {
     return parseYaml(text, { maxAliasCount: 64, schema: 'yaml-1.1', logLevel: 'silent' }) as unknown;
   } catch (error) {
     throw badRequest(`error decoding YAML: ${messageOf(error)}`);
+  }
+}
+
+function protobufOf(bytes: Uint8Array): unknown {
+  try {
+    return decodeProtobuf(bytes).object;
+  } catch (error) {
+    throw badRequest(messageOf(error));
   }
 }
 

@@ -1,9 +1,10 @@
-/** Which form the client wants. Source: apiserver `pkg/endpoints/handlers/negotiation`. JSON is the only encoding. */
+/** Which form the client wants. Source: apiserver `pkg/endpoints/handlers/negotiation`. JSON is the only encoding of answers. */
+import { PROTOBUF_TYPE } from '#kube/schema';
 import { notAcceptable, unsupportedMediaType } from '../status.ts';
 
 export type Form = 'object' | 'table' | 'metadata';
 
-const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const ACCEPTED = ['application/json', 'application/yaml', PROTOBUF_TYPE];
 const SERVED = ACCEPTED.slice(0, 1);
 
 interface Clause {
@@ -39,12 +40,13 @@ function formOfClause({ type, parameters }: Clause): Form | undefined {
   return as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList' ? 'metadata' : undefined;
 }
 
-/** The body's media type without parameters. 415 for what is neither JSON nor YAML. */
-export function bodyType(contentType: string | undefined): 'json' | 'yaml' {
+/** How the body is written. 415 for what is none of the three; protobuf is read because Go clients send it without asking. */
+export function bodyType(contentType: string | undefined): 'json' | 'yaml' | 'protobuf' {
   const type = plainType(contentType);
   if (type === '' || type === 'application/json') return 'json';
   if (type === 'application/yaml') return 'yaml';
-  throw unsupportedMediaType(ACCEPTED.slice(0, 2));
+  if (type === PROTOBUF_TYPE) return 'protobuf';
+  throw unsupportedMediaType(ACCEPTED);
 }
 
 export function plainType(contentType: string | undefined): string {

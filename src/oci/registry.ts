@@ -129,8 +129,9 @@ export class RegistryClient {
 
   /** A Location that the registry gave for the next step of an upload. */
   locationOf(response: HttpResponse): URL {
-    const location = response.header('location') ?? '';
-    if (!URL.canParse(location, response.url.href)) throw badRedirect(response.url, 'it gives no place to upload to');
+    const location = response.header('location');
+    if (location === undefined || !URL.canParse(location, response.url.href))
+      throw badRedirect(response.url, 'it gives no place to upload to');
     const url = new URL(location, response.url);
     checkTarget(response.url, url, this.#options.trust);
     return url;
@@ -217,11 +218,12 @@ export class RegistryClient {
       const all = authorization === undefined ? headers : { ...headers, authorization };
       const response = await this.#options.http.send({ ...call, url, headers: all, signal });
       if (response.status < 300 || response.status > 399 || response.status === 304) return response;
-      const location = response.header('location') ?? '';
+      const location = response.header('location');
       await response.body.discard();
       if (call.upload !== undefined) throw badRedirect(url, 'it redirects an upload');
       if (redirects >= MAX_REDIRECTS) throw badRedirect(start, `it redirects more than ${MAX_REDIRECTS} times`);
-      if (!URL.canParse(location, url.href)) throw badRedirect(url, 'it redirects to nowhere');
+      if (location === undefined || !URL.canParse(location, url.href))
+        throw badRedirect(url, 'it redirects to nowhere');
       const target = new URL(location, url);
       checkTarget(url, target, this.#options.trust);
       url = target;

@@ -83,6 +83,8 @@ class Manager implements ImageManager {
         ...(certsDirs === undefined ? {} : { certsDirs }),
         ...(timeouts === undefined ? {} : { timeouts }),
       });
+    // What died half way in an earlier life, and content that nothing names any more.
+    store.gc().catch((error: unknown) => log.debug('cannot tidy the content store', { error: messageOf(error) }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

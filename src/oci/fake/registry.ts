@@ -26,6 +26,7 @@ export class FakeRegistry implements AsyncDisposable {
   fault: Fault = () => false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #uploads = new Map<string, Buffer>();
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#handle(request, response));
@@ -90,6 +91,10 @@ export class FakeRegistry implements AsyncDisposable {
     response.on('error', () => {});
     if (await this.fault(request, response, asked)) return;
     const path = url.split('?')[0] ?? '';
+    if (method !== 'GET' && method !== 'HEAD') {
+      await this.#write(request, response, { method, url: new URL(url, this.url) });
+      return;
+    }
     if (path === '/v2/') {
       response.writeHead(200).end('{}');
       return;
@@ -104,6 +109,36 @@ export class FakeRegistry implements AsyncDisposable {
         `${manifest[1]}${manifest[2]?.startsWith('sha256:') ? '@' : ':'}${manifest[2]}`,
       );
     notFound(response);
+  }
+
+  /** POST for a place, PATCH and PUT into it; PUT of a manifest. Nothing is checked but the digest. */
+  async #write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { method, url }: { method: string; url: URL },
+  ): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const place = /^(\/v2\/.+)\/blobs\/uploads\/(\w*)$/.exec(url.pathname);
+    const manifest = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(url.pathname);
+    if (manifest !== null) {
+      const mediaType = request.headers['content-type'] ?? '';
+      const bytes = Buffer.concat(parts);
+      this.offerManifest({ mediaType, bytes }, { repository: manifest[1] ?? '', tag: manifest[2] ?? '' });
+      response.writeHead(201, { 'docker-content-digest': sha256Of(bytes) }).end();
+      return;
+    }
+    if (place === null) {
+      notFound(response);
+      return;
+    }
+    const id = method === 'POST' ? `u${this.#uploads.size}` : (place[2] ?? '');
+    const bytes = Buffer.concat([this.#uploads.get(id) ?? Buffer.alloc(0), ...parts]);
+    this.#uploads.set(id, bytes);
+    const digest = url.searchParams.get('digest');
+    if (method === 'PUT' && digest === sha256Of(bytes)) this.blobs.set(digest, bytes);
+    const status = method !== 'PUT' ? 202 : digest === sha256Of(bytes) ? 201 : 400;
+    response.writeHead(status, { location: `${place[1]}/blobs/uploads/${id}?state=x` }).end();
   }
 
   #blob(response: ServerResponse, { method, range }: Asked, digest: string): void {

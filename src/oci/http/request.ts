@@ -57,7 +57,15 @@ export class HttpClient implements Disposable {
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, signal } = request;
     signal?.throwIfAborted();
-    const message = await this.#exchange(request, await this.#optionsOf(request));
+    const options = await this.#optionsOf(request);
+    let message: IncomingMessage;
+    try {
+      message = await this.#exchange(request, options);
+    } catch (error) {
+      // A kept connection that the server had closed meanwhile: nothing was said on it yet.
+      if (!(error instanceof StaleConnection)) throw error;
+      message = await this.#exchange(request, { ...options, agent: false });
+    }
     return {
       status: message.statusCode ?? 0,
       url,
@@ -95,7 +103,11 @@ export class HttpClient implements Disposable {
           request.destroy();
         }
         signal?.addEventListener('abort', () => fail(signal.reason), { once: true, signal: over.signal });
-        request.on('error', (cause) => reject(transportError(url, cause)));
+        request.on('error', (cause) => {
+          const stale =
+            request.reusedSocket && upload === undefined && (cause as { code?: string }).code === 'ECONNRESET';
+          reject(stale ? new StaleConnection() : transportError(url, cause));
+        });
         request.on('response', resolve);
         void this.#watch(
           over.signal,
@@ -123,6 +135,8 @@ export class HttpClient implements Disposable {
     }
   }
 }
+
+class StaleConnection extends Error {}
 
 async function send(
   request: ReturnType<typeof plainRequest>,

@@ -6,14 +6,13 @@ import { FakeClock, silentLog } from '#kit';
 import type { EventRecorder } from '#kube';
 import type { Pod, PodSpec } from '#kube/types';
 import type { WorkloadImage } from '#oci';
-import type { PodManager } from '../contract.ts';
 import type { ImageAnswer, ImageManager } from '../image/mod.ts';
 import { Listeners } from '../network/listeners.ts';
-import { createJoinedNetwork, createStandaloneNetwork } from '../network/mod.ts';
+import { createStandaloneNetwork } from '../network/mod.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
 import { FakeApi } from './fake-api.ts';
 import { createFakeRuntime, FakeMachine } from './fake-runtime.ts';
-import { createPodManager } from './manager.ts';
+import { createPodManager, type IdlePodManager } from './manager.ts';
 
 export interface Told {
   readonly type: string;
@@ -30,7 +29,7 @@ export interface World extends Disposable {
   readonly dataDir: string;
   /** Answers of the image manager, by image name; anything else is there. */
   readonly images: Map<string, ImageAnswer>;
-  manager: PodManager;
+  manager: IdlePodManager;
   /** Another node process on the same directory, machine and API. */
   restart(): Promise<void>;
   /** Lets everything that is ready happen, and time pass. */
@@ -65,7 +64,7 @@ export function createWorld(
   const images = new Map<string, ImageAnswer>();
   const dataDir = mkdtempSync(join(tmpdir(), 'wasmlet-pods-'));
   let fd = 1000;
-  function start(): PodManager {
+  function start(): IdlePodManager {
     const listeners = new Listeners({
       listen: ({ port }) => {
         options.ports?.(port);
@@ -109,9 +108,12 @@ export function createWorld(
       await world.run();
     },
     async run(ms = 0) {
-      for (let round = 0; round < 12; round++) await settle(clock);
-      if (ms > 0) await clock.advance(ms);
-      for (let round = 0; round < 12; round++) await settle(clock);
+      await quiet(world);
+      // In steps, as news that come with time ask for work that takes none.
+      for (let left = ms; left > 0; left -= 1_000) {
+        await clock.advance(Math.min(1_000, left));
+        await quiet(world);
+      }
     },
     [Symbol.dispose]() {
       rmSync(dataDir, { recursive: true, force: true });
@@ -122,10 +124,11 @@ export function createWorld(
   return world;
 }
 
-/** Files are written by threads: a turn of the loop may not be enough, so each round waits for one of its own. */
-async function settle(clock: FakeClock): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 1));
-  await clock.advance(0);
+async function quiet({ manager, clock }: World): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    await clock.advance(0);
+    await manager.idle();
+  }
 }
 
 export function podOf(spec: Partial<PodSpec> = {}, metadata: Pod['metadata'] = {}): Pod {
@@ -160,5 +163,3 @@ function recorder(told: Told[]): EventRecorder {
     async [Symbol.asyncDispose]() {},
   };
 }
-
-export { createJoinedNetwork };

@@ -16,11 +16,16 @@ import { PodWorker } from './worker.ts';
 /** Source: kubelet configMapAndSecretChangeDetectionStrategy; a pod sync a minute picks changes up. */
 const REFRESH_EVERY = 60_000;
 
-export function createPodManager(dependencies: PodManagerDependencies): PodManager {
+export interface IdlePodManager extends PodManager {
+  /** Resolves when no pod has anything to do but wait. */
+  idle(): Promise<void>;
+}
+
+export function createPodManager(dependencies: PodManagerDependencies): IdlePodManager {
   return new Manager(dependencies);
 }
 
-class Manager implements PodManager {
+class Manager implements IdlePodManager {
   readonly #dependencies: PodManagerDependencies;
   readonly #log: Log;
   readonly #workers = new Map<string, PodWorker>();
@@ -129,6 +134,12 @@ class Manager implements PodManager {
     );
     const files = podLogs(worker, request);
     return readLogs({ ...request, ...files, signal: options.signal, clock: this.#dependencies.clock });
+  }
+
+  async idle(): Promise<void> {
+    await this.#queue.idle();
+    await this.#writer.idle();
+    if ([...this.#workers.keys()].some((uid) => this.#queue.has(uid))) await this.idle();
   }
 
   images(): Promise<readonly ContainerImage[]> {

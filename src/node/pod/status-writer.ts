@@ -17,6 +17,7 @@ interface Entry {
   written: PodStatus | undefined;
   version: string | undefined;
   running: Promise<void> | undefined;
+  trying: Promise<unknown> | undefined;
 }
 
 export interface StatusWriterOptions {
@@ -38,7 +39,14 @@ export class StatusWriter {
 
   push(pod: Pod, wanted: PodStatus): void {
     const uid = pod.metadata?.uid ?? '';
-    const entry = this.#entries.get(uid) ?? { pod, wanted, written: undefined, version: undefined, running: undefined };
+    const entry = this.#entries.get(uid) ?? {
+      pod,
+      wanted,
+      written: undefined,
+      version: undefined,
+      running: undefined,
+      trying: undefined,
+    };
     entry.pod = pod;
     entry.wanted = wanted;
     this.#entries.set(uid, entry);
@@ -48,7 +56,14 @@ export class StatusWriter {
   /** The server's copy changed: if it says something else than `wanted` where the node decides, it is written again. */
   seen(pod: Pod, wanted: PodStatus): void {
     const uid = pod.metadata?.uid ?? '';
-    const entry = this.#entries.get(uid) ?? { pod, wanted, written: undefined, version: undefined, running: undefined };
+    const entry = this.#entries.get(uid) ?? {
+      pod,
+      wanted,
+      written: undefined,
+      version: undefined,
+      running: undefined,
+      trying: undefined,
+    };
     this.#entries.set(uid, entry);
     if (entry.running !== undefined || isOlder(pod.metadata?.resourceVersion, entry.version)) return;
     entry.written = pod.status ?? {};
@@ -60,9 +75,14 @@ export class StatusWriter {
     this.#entries.delete(uid);
   }
 
-  /** Resolves when nothing is being written; statuses that the server does not take are not waited for. */
+  /** Resolves when every status was offered to the server once more; those that it did not take are not waited for. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map(({ running }) => running));
+    for (;;) {
+      await Promise.resolve();
+      const trying = [...this.#entries.values()].flatMap((entry) => entry.trying ?? []);
+      if (trying.length === 0) return;
+      await Promise.all(trying);
+    }
   }
 
   stop(): void {
@@ -77,7 +97,10 @@ export class StatusWriter {
     await Promise.resolve();
     for (let failures = 0; !this.#stop.signal.aborted && this.#entries.get(uid) === entry; ) {
       const status = entry.wanted;
-      const outcome = await this.#try(entry, status);
+      const trying = this.#try(entry, status);
+      entry.trying = trying;
+      const outcome = await trying;
+      entry.trying = undefined;
       if (outcome === 'later') {
         const delay = delayOf(RETRY, failures++);
         await this.#options.clock.sleep(delay, { signal: this.#stop.signal }).catch(() => {});

@@ -236,6 +236,20 @@ describe('linking', () => {
     assert.match(exit.message ?? '', /env\.missing/);
   });
 
+  it('gives nothing of JavaScript to imports with its names', async () => {
+    for (const [from, name] of [
+      ['wasi_snapshot_preview1', 'constructor'],
+      ['__proto__', 'toString'],
+      ['constructor', 'assign'],
+    ] as const) {
+      const body = [1, from.length, ...Buffer.from(from), name.length, ...Buffer.from(name), 0, 0];
+      const head = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 2, body.length];
+      await using wasi = await createWasi();
+      const module = new WebAssembly.Module(new Uint8Array([...head, ...body]));
+      assert.throws(() => wasi.imports(module), { code: 'WASI_MISSING_IMPORT' }, `${from}.${name}`);
+    }
+  });
+
   it('takes imports from the caller', async () => {
     await using wasi = await createWasi({
       imports: { env: { missing: () => 0 }, wasi_snapshot_preview1: { fd_nothing: () => 0 } },

@@ -1,7 +1,7 @@
 /** Matches what a module imports with what there is, and names everything that is missing in one error. */
 import { wasiError } from './errors.ts';
 import type { Guard } from './guard.ts';
-import type { P1Context } from './p1/context.ts';
+import type { P1Context, P1Functions } from './p1/context.ts';
 import { NOT_IN_UNSTABLE, p1Functions } from './p1/functions.ts';
 import { PREVIEW1, UNSTABLE } from './p1/layout.ts';
 
@@ -15,9 +15,12 @@ const MAX_NAMED = 20;
 
 export function linkImports(module: WebAssembly.Module, { context, guard, more }: Provided): WebAssembly.Imports {
   const needed = WebAssembly.Module.imports(module);
-  const imports: Record<string, WebAssembly.ModuleImports> = {};
-  for (const name of new Set(needed.map((entry) => entry.module))) {
-    imports[name] = { ...wasiModule(name, { context, guard }), ...more[name] };
+  // Without prototypes: a module may import 'constructor' and must not get JavaScript's.
+  const imports: Record<string, WebAssembly.ModuleImports> = Object.create(null);
+  for (const from of new Set(needed.map((entry) => entry.module))) {
+    const names = new Set(needed.filter((entry) => entry.module === from).map(({ name }) => name));
+    const given = Object.hasOwn(more, from) ? more[from] : {};
+    imports[from] = Object.assign(Object.create(null), guard.wrap(only(wasiModule(from, context), names)), given);
   }
   const missing = needed.filter(({ module: from, name }) => imports[from]?.[name] === undefined);
   if (missing.length === 0) return imports;
@@ -32,9 +35,14 @@ export function linkImports(module: WebAssembly.Module, { context, guard, more }
   );
 }
 
-function wasiModule(name: string, { context, guard }: Omit<Provided, 'more'>): WebAssembly.ModuleImports {
-  if (name === 'wasi_snapshot_preview1') return guard.wrap(p1Functions(context, PREVIEW1));
+function wasiModule(name: string, context: P1Context): P1Functions {
+  if (name === 'wasi_snapshot_preview1') return p1Functions(context, PREVIEW1);
   if (name !== 'wasi_unstable') return {};
   const functions = Object.entries(p1Functions(context, UNSTABLE)).filter(([key]) => !NOT_IN_UNSTABLE.has(key));
-  return guard.wrap(Object.fromEntries(functions));
+  return Object.fromEntries(functions);
+}
+
+/** Each wrapped function costs memory in each guest, and most programs use few. */
+function only(functions: P1Functions, names: ReadonlySet<string>): P1Functions {
+  return Object.fromEntries(Object.entries(functions).filter(([name]) => names.has(name)));
 }

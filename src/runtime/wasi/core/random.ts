@@ -4,7 +4,8 @@ import { randomFillSync } from 'node:crypto';
 const POOL_BYTES = 4096;
 
 export function pooledRandom(): (bytes: Uint8Array) => void {
-  const pool = new Uint8Array(POOL_BYTES);
+  // Made at the first request: many guests never ask.
+  let pool = new Uint8Array();
   let used = POOL_BYTES;
   return (bytes) => {
     if (bytes.byteLength > POOL_BYTES / 4) {
@@ -12,6 +13,7 @@ export function pooledRandom(): (bytes: Uint8Array) => void {
       return;
     }
     if (used + bytes.byteLength > POOL_BYTES) {
+      if (pool.byteLength === 0) pool = new Uint8Array(POOL_BYTES);
       randomFillSync(pool);
       used = 0;
     }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { cliError } from '../errors.ts';
 
 export interface GuestSource {
@@ -48,7 +48,8 @@ function digestOf(folder: string): string {
 function compile(root: string, source: string, target: string): Promise<void> {
   const find = createRequire(join(root, 'package.json'));
   const compiler = join(dirname(find.resolve('assemblyscript/package.json')), 'bin', 'asc.js');
-  const config = join(dirname(find.resolve('@assemblyscript/wasi-shim/package.json')), 'asconfig.json');
+  // Relative: the compiler takes an absolute path of a configuration for one below its own folder and finds no library.
+  const config = relative(root, join(dirname(find.resolve('@assemblyscript/wasi-shim/package.json')), 'asconfig.json'));
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [compiler, source, '-o', target, '--config', config, '-O'], {
       cwd: root,

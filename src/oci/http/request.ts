@@ -7,6 +7,7 @@ import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'n
 import type { Clock } from '#kit';
 import { type Body, bodyOf } from './body.ts';
 import { DEFAULT_TIMEOUTS, type Timeouts, tooSlow, transportError } from './failure.ts';
+import { isLoopback } from './trust.ts';
 
 export interface Upload {
   /** Bytes; the registry is told before. */
@@ -34,24 +35,31 @@ export interface HttpOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** Certificate authorities to trust for a host (with port) besides the usual ones, as PEM. */
   readonly authorities?: (host: string) => Promise<readonly string[] | undefined>;
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read from it; this process's own if not given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export class HttpClient implements Disposable {
   readonly #clock: Clock;
   readonly #timeouts: Timeouts;
   readonly #authorities: NonNullable<HttpOptions['authorities']>;
-  readonly #plain = new PlainAgent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 });
-  readonly #tls = new TlsAgent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 });
+  readonly #agents: Agents;
+  /** This machine's own registries are never asked through a proxy. */
+  readonly #direct: Agents;
 
-  constructor({ clock, timeouts = {}, authorities = async () => undefined }: HttpOptions) {
+  constructor({ clock, timeouts = {}, authorities = async () => undefined, env = process.env }: HttpOptions) {
     this.#clock = clock;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts };
     this.#authorities = authorities;
+    this.#direct = makeAgents(undefined);
+    this.#agents = PROXIES.some((name) => env[name]) ? makeAgents(env) : this.#direct;
   }
 
   [Symbol.dispose](): void {
-    this.#plain.destroy();
-    this.#tls.destroy();
+    for (const { plain, tls } of [this.#agents, this.#direct]) {
+      plain.destroy();
+      tls.destroy();
+    }
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
@@ -76,10 +84,11 @@ export class HttpClient implements Disposable {
 
   async #optionsOf({ method, url, headers, upload }: HttpRequest): Promise<RequestOptions> {
     const secure = url.protocol === 'https:';
+    const agents = isLoopback(url) ? this.#direct : this.#agents;
     const extra = secure ? await this.#authorities(url.host) : undefined;
     return {
       method,
-      agent: secure ? this.#tls : this.#plain,
+      agent: secure ? agents.tls : agents.plain,
       headers: {
         'user-agent': 'wasmlet',
         ...headers,
@@ -134,6 +143,19 @@ export class HttpClient implements Disposable {
       // The exchange is over.
     }
   }
+}
+
+interface Agents {
+  readonly plain: PlainAgent;
+  readonly tls: TlsAgent;
+}
+
+const PROXIES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as const;
+
+function makeAgents(env: HttpOptions['env']): Agents {
+  const options = { keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 };
+  const all = env === undefined ? options : { ...options, proxyEnv: { ...env } as NodeJS.ProcessEnv };
+  return { plain: new PlainAgent(all), tls: new TlsAgent(all) };
 }
 
 class StaleConnection extends Error {}

@@ -204,6 +204,24 @@ export function readEntries(fd: number): DirectoryEntry[] | Result {
   return found;
 }
 
+const IOV_MAX = 1024;
+const vectors = new BigUint64Array(new ArrayBuffer(IOV_MAX * 16));
+
+/**
+ * Reads what the kernel has at hand, without waiting for a disk or a network: -EAGAIN when it would have to, -EOPNOTSUPP when
+ * the filesystem cannot tell. May read less than asked. The buffers stay where they are during the call.
+ */
+export function readCached(fd: number, buffers: readonly ArrayBufferView[], position: number): Result {
+  const RWF_NOWAIT = 0x8;
+  const count = Math.min(buffers.length, IOV_MAX);
+  for (let index = 0; index < count; index++) {
+    const buffer = buffers[index] as ArrayBufferView;
+    vectors[index * 2] = pointerTo(buffer);
+    vectors[index * 2 + 1] = BigInt(buffer.byteLength);
+  }
+  return syscall(SYS.preadv2, fd, pointerTo(vectors), count, position, 0, RWF_NOWAIT);
+}
+
 /** Reserves space for a file; -EOPNOTSUPP where the filesystem cannot. */
 export function reserve(fd: number, offset: bigint, length: bigint): Result {
   return syscall(SYS.fallocate, fd, 0, offset, length);

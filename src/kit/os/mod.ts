@@ -29,6 +29,7 @@ export {
   type NewTime,
   OPEN,
   openBeneath,
+  readCached,
   readEntries,
   readLink,
   removeName,
@@ -52,5 +53,5 @@ export {
   threadId,
   threadTicks,
 } from './process.ts';
-export { refuseSystemCalls } from './seccomp.ts';
+export { refuseRings, refuseSystemCalls } from './seccomp.ts';
 export { boundTo, listenTcp, probeTcp, type TcpAddress } from './sockets.ts';

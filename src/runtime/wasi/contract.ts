@@ -72,7 +72,10 @@ export interface WasiOptions {
   readonly imports?: WebAssembly.Imports | undefined;
   /** Aborting is `kill` with SIGKILL. */
   readonly signal?: AbortSignal | undefined;
-  /** Lets guests with preopens run where `node:ffi` is missing; paths are then checked by text, and a race could escape. */
+  /**
+   * The caller trusts its guests where walls are missing. Here it changes nothing: preopens need `node:ffi` in any case,
+   * since every weaker way would let a race escape.
+   */
   readonly insecureTrustedGuests?: boolean | undefined;
 }
 

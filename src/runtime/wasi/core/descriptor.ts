@@ -92,7 +92,7 @@ export abstract class Descriptor {
     throw fail('BADF');
   }
 
-  readAt(_buffers: Buffers, _offset: bigint): number {
+  readAt(_buffers: Buffers, _offset: bigint): number | Promise<number> {
     throw fail('BADF');
   }
 

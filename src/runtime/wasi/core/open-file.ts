@@ -2,8 +2,9 @@
  * A file that a guest opened: its own position, bytes moved by `node:fs` straight between the file and guest memory.
  * Regular files are read and written in place, as on any system; what can take long (fsync) leaves the thread.
  */
-import { closeSync, fdatasync, fsync, ftruncateSync, readvSync, writevSync } from 'node:fs';
-import { advise, OPEN, reserve, setOpenFlags, setTimes, statusOf } from '#kit/os';
+import { closeSync, fdatasync, fsync, ftruncateSync, readv, readvSync, writevSync } from 'node:fs';
+import { constants } from 'node:os';
+import { advise, OPEN, readCached, reserve, setOpenFlags, setTimes, statusOf } from '#kit/os';
 import {
   ALL_RIGHTS,
   type Buffers,
@@ -35,6 +36,9 @@ export class OpenFile extends Descriptor {
   readonly #file: OpenFileOptions;
   #flags: number;
   #position = 0;
+  #cachedReads = true;
+  #inFlight = 0;
+  #closed = false;
 
   constructor(file: OpenFileOptions) {
     super();
@@ -43,7 +47,8 @@ export class OpenFile extends Descriptor {
   }
 
   override close(): void {
-    closeSync(this.#file.fd);
+    this.#closed = true;
+    if (this.#inFlight === 0) closeSync(this.#file.fd);
   }
 
   fdstat(): FdStat {
@@ -64,14 +69,48 @@ export class OpenFile extends Descriptor {
     this.#flags = (this.#flags & ~(FDFLAGS.APPEND | FDFLAGS.NONBLOCK)) | flags;
   }
 
-  override read(buffers: Buffers): number {
-    const count = this.#move(readvSync, buffers, this.#position);
-    this.#position += count;
-    return count;
+  override read(buffers: Buffers): number | Promise<number> {
+    const moved = (count: number): number => {
+      this.#position += count;
+      return count;
+    };
+    const count = this.#read(buffers, this.#position);
+    return typeof count === 'number' ? moved(count) : count.then(moved);
   }
 
-  override readAt(buffers: Buffers, offset: bigint): number {
-    return this.#move(readvSync, buffers, safe(offset));
+  override readAt(buffers: Buffers, offset: bigint): number | Promise<number> {
+    return this.#read(buffers, safe(offset));
+  }
+
+  /** From the kernel's memory at once; what has to come from a disk or a network is waited for off the thread. */
+  #read(buffers: Buffers, position: number): number | Promise<number> {
+    if (!this.#file.readable) throw fail('BADF');
+    if (lengthOf(buffers) === 0) return 0;
+    if (this.#file.filetype !== FILETYPE.REGULAR_FILE) return this.#moveUnseekable(readvSync, buffers, position);
+    if (!this.#cachedReads) return readvSync(this.#file.fd, buffers, position);
+    const count = readCached(this.#file.fd, buffers, position);
+    if (count >= 0) return count;
+    if (count === -constants.errno.EAGAIN) return this.#readSlowly(buffers, position);
+    // An old or foreign filesystem. Whatever else went wrong, the plain call says it.
+    this.#cachedReads = false;
+    return readvSync(this.#file.fd, buffers, position);
+  }
+
+  #readSlowly(buffers: Buffers, position: number): Promise<number> {
+    return this.#offThread<number>((done) => readv(this.#file.fd, buffers, position, done));
+  }
+
+  /** A call in the thread pool. The descriptor stays open until it is done: its number may be another file's after that. */
+  #offThread<T = void>(call: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
+    this.#inFlight++;
+    return new Promise((resolve, reject) => {
+      call((error, value) => {
+        this.#inFlight--;
+        if (this.#closed && this.#inFlight === 0) closeSync(this.#file.fd);
+        if (error === null) resolve(value);
+        else reject(error);
+      });
+    });
   }
 
   override write(buffers: Buffers): number {
@@ -88,7 +127,6 @@ export class OpenFile extends Descriptor {
   }
 
   #move(how: Move, buffers: Buffers, position: number): number {
-    if (how === readvSync && !this.#file.readable) throw fail('BADF');
     if (lengthOf(buffers) === 0) return 0;
     // A pipe or device has no position; asking for one answers ESPIPE.
     if (this.#file.filetype !== FILETYPE.REGULAR_FILE) return this.#moveUnseekable(how, buffers, position);
@@ -141,7 +179,7 @@ export class OpenFile extends Descriptor {
 
   sync(kind: 'data' | 'all'): Promise<void> {
     const call = kind === 'data' ? fdatasync : fsync;
-    return new Promise((resolve, reject) => call(this.#file.fd, (error) => (error ? reject(error) : resolve())));
+    return this.#offThread((done) => call(this.#file.fd, (error) => done(error, undefined)));
   }
 
   /** A file never makes a reader wait; at its end it says that nothing more will come. */

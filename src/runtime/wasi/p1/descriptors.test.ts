@@ -90,6 +90,24 @@ describe('reading and writing', () => {
     assert.equal(await guest.call('fd_pread', fd, ...guest.buffers(1), -1n, guest.space(4)), ERRNO.INVAL);
   });
 
+  it('fd_read gives the same bytes when the kernel has to fetch them, and a close meanwhile harms nobody', async () => {
+    await using guest = guestWith();
+    const bytes = Buffer.alloc(1 << 18, '0123456789abcdef');
+    writeFileSync(join(root, 'data', 'large'), bytes);
+    const fd = await open(guest, 'large');
+    const buffers = guest.buffers(16);
+    for (let offset = 0; offset < bytes.byteLength; offset += 1 << 16) {
+      assert.equal(await guest.call('fd_sync', fd), 0);
+      assert.equal(await guest.call('fd_advise', fd, 0n, 0n, 4), 0);
+      assert.equal(await size(guest, 'fd_pread', fd, ...buffers, BigInt(offset)), 16);
+      assert.equal(guest.textOf(buffers), '0123456789abcdef');
+    }
+    await guest.call('fd_advise', fd, 0n, 0n, 4);
+    const reading = guest.call('fd_read', fd, ...buffers, guest.space(4));
+    assert.equal(await guest.call('fd_close', fd), 0);
+    assert.equal(await reading, 0);
+  });
+
   it('appends where the flag is set, at opening or later', async () => {
     await using guest = guestWith();
     const fd = await open(guest, 'file', { fdflags: FDFLAGS.APPEND });

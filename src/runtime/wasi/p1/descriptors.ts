@@ -26,7 +26,8 @@ function transferFunctions(context: P1Context): P1Functions {
     fd_write: (fd: number, buffers: number, count: number, result: number) =>
       after(table.get(fd).write(readBuffers(context, buffers, count)), (size) => memory.setU32(result, size)),
     fd_pread(fd: number, buffers: number, count: number, offset: bigint, result: number) {
-      memory.setU32(result, table.get(fd).readAt(readBuffers(context, buffers, count), unsigned(offset)));
+      const size = table.get(fd).readAt(readBuffers(context, buffers, count), unsigned(offset));
+      return after(size, (number) => memory.setU32(result, number));
     },
     fd_pwrite(fd: number, buffers: number, count: number, offset: bigint, result: number) {
       memory.setU32(result, table.get(fd).writeAt(readBuffers(context, buffers, count), unsigned(offset)));

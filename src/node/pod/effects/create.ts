@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { messageOf, WasmletError } from '#kit';
 import { outcomeOf } from '#kube';
 import type { WorkloadImage } from '#oci';
+import type { Verdict } from '#runtime';
 import { rotatedOf } from '../../log/file.ts';
 import type { ExitedInstance } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
@@ -23,7 +24,11 @@ export async function create(context: EffectContext, action: Create): Promise<Ch
   const image = images.get(name);
   if (image === undefined) return withContainer(context, name, { pulled: false });
   try {
-    await admitted(context, image);
+    const refusal = await refusalOf(context, image);
+    if (refusal !== undefined) {
+      const error = podError('POD_MODULE_REFUSED', refusal.message);
+      return failed(context, action, error, outcomeOf(refusal.code).reason);
+    }
     const { listeners, change } = portsOf(context, name);
     if (listeners === undefined) return { ...change, ...failed(context, action, portsError(change)) };
     const spec = await workloadOf(context, { action, image, listeners });
@@ -52,12 +57,11 @@ function made(context: EffectContext, { container, attempt, backoff }: Create, i
   });
 }
 
-async function admitted(
+async function refusalOf(
   { dependencies, signal }: EffectContext,
   { moduleDigest, modulePath }: WorkloadImage,
-): Promise<void> {
-  const { refusal } = await dependencies.runtime.admit({ digest: moduleDigest, path: modulePath }, { signal });
-  if (refusal !== undefined) throw podError('POD_MODULE_REFUSED', refusal.message);
+): Promise<Verdict['refusal']> {
+  return (await dependencies.runtime.admit({ digest: moduleDigest, path: modulePath }, { signal })).refusal;
 }
 
 function portsError({ ports }: Change) {

@@ -42,7 +42,9 @@ export async function handle(api: Api, request: ApiRequest): Promise<Reply> {
   }
   mustBeAllowed(api, user, { target, request });
   const { kind, subresource, verb } = target;
-  if (!(subresource?.verbs ?? kind.verbs).includes(verb)) throw methodNotSupported(kind, request.method.toLowerCase());
+  const nameless = target.name === '' && (verb === 'update' || verb === 'patch' || verb === 'get');
+  if (nameless || !(subresource?.verbs ?? kind.verbs).includes(verb))
+    throw methodNotSupported(kind, request.method.toLowerCase());
   return ACTIONS[verb](api, target, request);
 }
 

@@ -56,6 +56,7 @@ function setNamespace(object: ApiObject, { kind, namespace }: ObjectAddress): vo
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
     return;
   }
+  if (namespace === '') throw badRequest('an empty namespace may not be set during creation');
   if (given !== '' && given !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }

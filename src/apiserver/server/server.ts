@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { messageOf } from '#kit';
 import { userOfCertificate, userOfToken } from '../access/authenticate.ts';
+import { impersonated } from '../access/impersonate.ts';
 import { ANONYMOUS, type User } from '../access/user.ts';
 import { apiError } from '../errors.ts';
 import type { Api } from '../rest/api.ts';
@@ -154,7 +155,7 @@ function requestOf(api: Api, request: Http2ServerRequest, signal: AbortSignal): 
     path,
     query: new URLSearchParams(at < 0 ? '' : request.url.slice(at + 1)),
     headers: request.headers,
-    user: userOf(api, request),
+    user: impersonated(userOf(api, request), request.headers),
     body: () => readAll(request, signal),
     signal,
   };

@@ -63,7 +63,7 @@ export function podOf(
 export type Script = readonly string[] | { readonly args: readonly string[]; readonly [field: string]: unknown };
 
 export async function apply(world: World, ...objects: readonly object[]): Promise<void> {
-  const input = objects.map((object) => JSON.stringify(object)).join('\n---\n');
+  const input = objects.map((object) => JSON.stringify(object)).join('\n');
   await world.kubectl(['apply', '-f', '-'], { input });
 }
 

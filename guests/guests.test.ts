@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { createWasi, signalExit } from '../src/runtime/wasi/mod.ts';
+import { createWasi, signalExit } from '#runtime/wasi';
 import { build, folder, GUESTS } from './build.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'wasmlet-guests-'));
@@ -64,7 +64,10 @@ it('a Go program serves HTTP over the listener that it is given', async () => {
   const { port } = server.address() as AddressInfo;
   const answers = await Promise.all(
     Array.from({ length: 20 }, async (_, at) => {
-      const response = await fetch(`http://127.0.0.1:${port}/path/${at}`, { method: 'POST', body: 'x'.repeat(at * 1000) });
+      const response = await fetch(`http://127.0.0.1:${port}/path/${at}`, {
+        method: 'POST',
+        body: 'x'.repeat(at * 1000),
+      });
       return await response.text();
     }),
   );

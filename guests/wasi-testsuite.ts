@@ -5,7 +5,7 @@
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { createWasi } from '../src/runtime/wasi/mod.ts';
+import { createWasi } from '#runtime/wasi';
 
 interface Expectation {
   args?: string[];

@@ -2,12 +2,18 @@
  * One HTTP request to a registry, over node:http and node:https with kept connections, every wait of it bounded: the
  * connection, the head of the answer, and the pauses in its body. What the answer means is the caller's business.
  */
-import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import type { IncomingMessage, Agent as PlainAgent } from 'node:http';
 import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Clock } from '#kit';
 import { type Body, bodyOf } from './body.ts';
 import { DEFAULT_TIMEOUTS, type Timeouts, tooSlow, transportError } from './failure.ts';
 import { isLoopback } from './trust.ts';
+
+/**
+ * Not by `import`: a module that imports `node:http` gets all its names, among them WebSocket and fetch's classes, whose
+ * getters load undici: 4.6 MB of memory that every node would hold for nothing.
+ */
+const plainHttp = process.getBuiltinModule('node:http');
 
 export interface Upload {
   /** Bytes; the registry is told before. */
@@ -106,7 +112,7 @@ export class HttpClient implements Disposable {
     let moved = 0;
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
-        const request = (url.protocol === 'https:' ? tlsRequest : plainRequest)(url, options);
+        const request = (url.protocol === 'https:' ? tlsRequest : plainHttp.request)(url, options);
         function fail(error: unknown): void {
           reject(error);
           request.destroy();
@@ -155,13 +161,13 @@ const PROXIES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as co
 function makeAgents(env: HttpOptions['env']): Agents {
   const options = { keepAlive: true, maxSockets: 8, maxFreeSockets: 2, timeout: 15_000 };
   const all = env === undefined ? options : { ...options, proxyEnv: { ...env } as NodeJS.ProcessEnv };
-  return { plain: new PlainAgent(all), tls: new TlsAgent(all) };
+  return { plain: new plainHttp.Agent(all), tls: new TlsAgent(all) };
 }
 
 class StaleConnection extends Error {}
 
 async function send(
-  request: ReturnType<typeof plainRequest>,
+  request: ReturnType<typeof plainHttp.request>,
   upload: Upload,
   moved: (bytes: number) => void,
 ): Promise<void> {

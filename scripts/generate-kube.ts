@@ -188,7 +188,8 @@ function goPackage(name: string): GoPackage {
  */
 function goFacts(field: GoField, schema: Schema, inPackage: GoPackage): Record<string, unknown> {
   const ref = refOf(schema);
-  const isStruct = ref !== undefined && SCALARS[ref] === undefined;
+  // Times and quantities are structs too, which `omitempty` does not leave out.
+  const isStruct = ref !== undefined && !ref.endsWith('.FieldsV1');
   const facts: Record<string, unknown> = {};
   if (field.protobuf.length > 0) facts['pb'] = field.protobuf.length === 1 ? field.protobuf[0] : field.protobuf;
   if (!field.pointer) {

@@ -42,12 +42,16 @@ function renamed(value: unknown, names: Names): unknown {
   if (typeof value === 'string') return names.get(value) ?? value;
   if (Array.isArray(value)) return value.map((item) => renamed(item, names));
   if (typeof value !== 'object' || value === null) return value;
+  const keys = isPatchOf(value) ? [...RENAMED, 'value'] : RENAMED;
+  const entries = Object.entries(value);
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      key,
-      RENAMED.includes(key) || typeof item === 'object' ? renamed(item, names) : item,
-    ]),
+    entries.map(([key, item]) => [key, keys.includes(key) || typeof item === 'object' ? renamed(item, names) : item]),
   );
+}
+
+/** A JSON patch names in `path` what its `value` is. */
+function isPatchOf(value: object): boolean {
+  return 'path' in value && /\/(uid|resourceVersion)$/.test(String(value.path));
 }
 
 const RENAMED = ['uid', 'resourceVersion', 'name'];

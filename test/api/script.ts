@@ -29,7 +29,8 @@ function pod(name: string, spec: object = {}, more: object = {}): object {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace: NAMESPACE, ...more },
-    spec: { containers: [container], ...spec },
+    // A scheduler of another name: so that neither server's own does anything with it.
+    spec: { containers: [container], schedulerName: 'nobody', ...spec },
   };
 }
 

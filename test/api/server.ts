@@ -56,7 +56,8 @@ async function adminOf(path: string): Promise<{ cert: Buffer; key: Buffer }> {
 
 function send(server: string, agent: Agent, { method, path, headers = {}, body, lines }: Call): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const asked = request(`${server}${path}`, { method, headers, agent });
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const asked = request(`${server}${path}`, { method, headers: { ...headers, ...length }, agent });
     asked.on('error', reject);
     asked.on('response', (answer) => {
       let text = '';

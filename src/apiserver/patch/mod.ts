@@ -14,13 +14,14 @@ import { apiVersionOf } from '../kinds.ts';
 import { badRequest, notFound, StatusError } from '../status.ts';
 import type { ApiObject, Decoded, Endpoint, PatchRequest } from '../surface.ts';
 import { invalidFields, plainError } from '../validation/problems.ts';
+import { foldStringData } from '../validation/secret-data.ts';
 import { FieldSet, setOf } from './field-set.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { decodeManagers, encodeManagers, isReset, type Managers } from './managed-fields.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyFields, conflictsBeyond, refuseManagedFields, takeOver, trackWrite, type Write } from './ownership.ts';
 import { applyStrategicMergePatch } from './strategic.ts';
-import { type Fields, isFields } from './values.ts';
+import { type Fields, goText, isFields } from './values.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Source: apimachinery `validation.TotalAnnotationSizeLimitB`. */
@@ -47,7 +48,7 @@ function patched(request: PatchRequest, current: ApiObject): Decoded {
   else next = applyStrategicMergePatch(kind, current, body);
   if (!isFields(next)) throw badPatch(next, 'json: cannot unmarshal into Go value');
   const report = validateStructure(kind, next);
-  const shown = type === 'strategic' ? body : next;
+  const shown = type === 'strategic' ? goText(body) : next;
   if (report.error !== undefined) throw badPatch(shown, report.error);
   const problems = [...strict, ...report.strict];
   if (fieldValidation === 'Strict' && problems.length > 0) {
@@ -62,7 +63,7 @@ function patched(request: PatchRequest, current: ApiObject): Decoded {
 
 /** Source: apiserver `patch.go`: the patched object (of a strategic patch: the patch) is the invalid value. */
 function badPatch(value: unknown, detail: string): StatusError {
-  const shown = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const shown = typeof value === 'string' ? value : JSON.stringify(value);
   return invalidFields({ group: '', kind: '' }, '', [
     { field: 'patch', type: 'FieldValueInvalid', value: shown, detail },
   ]);
@@ -70,7 +71,9 @@ function badPatch(value: unknown, detail: string): StatusError {
 
 function throughTypes(kind: GroupVersionKind, object: Fields): ApiObject {
   const { apiVersion: _, kind: __, ...rest } = roundTrip(kind, object) as Fields;
-  return { apiVersion: apiVersionOf(kind), kind: kind.kind, ...rest } as ApiObject;
+  const typed = { apiVersion: apiVersionOf(kind), kind: kind.kind, ...rest };
+  foldStringData(typed);
+  return typed as ApiObject;
 }
 
 /** What Go has before anybody set anything: the other side of a comparison for a new object. */

@@ -117,14 +117,11 @@ export function applyFields(
   const comparison = ignoring(compareValues(field, live, next), ignored);
   takeFields(managers, identity, { comparison, force });
   const mine = managers.get(identity)?.fields.difference(STRIPPED) ?? new FieldSet();
-  const changed = !deepEqual(live, next) || last === undefined || !equalSets(mine, last.fields);
+  // A manager that changed nothing has no time, or keeps its old one, as at the real server.
+  const changed = !deepEqual(live, next);
   if (mine.empty) managers.delete(identity);
   else managers.set(identity, { ...writer, time: changed ? now : last?.time, fields: mine });
-  return deepEqual(live, next) ? undefined : (next as Fields);
-}
-
-function equalSets(a: FieldSet, b: FieldSet): boolean {
-  return a.difference(b).empty && b.difference(a).empty;
+  return changed ? (next as Fields) : undefined;
 }
 
 /** Takes out what the manager applied before, does not apply now, and nobody else owns. */

@@ -1,6 +1,6 @@
 /** Lists of strategic merge patches: merging by key, and the order of what comes out. */
 import { plainError } from '../validation/problems.ts';
-import { type Fields, isFields } from './values.ts';
+import { type Fields, goText, isFields } from './values.ts';
 
 export function deleteScalars(list: readonly unknown[], gone: readonly unknown[]): unknown[] {
   const away = new Set(gone);
@@ -29,7 +29,7 @@ export function mergeElements(
   for (const item of patch) {
     const identity = item[key];
     if (identity === undefined) {
-      throw plainError(`map: ${JSON.stringify(item).slice(0, 1000)} does not contain declared merge key: ${key}`);
+      throw plainError(`map: ${goText(item)} does not contain declared merge key: ${key}`);
     }
     const place = places.get(identity);
     const old = place === undefined ? undefined : merged[place];

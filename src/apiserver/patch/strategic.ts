@@ -7,7 +7,7 @@ import { childOf, definitionNameOf, type Field, type GroupVersionKind } from '#k
 import { badRequest, type StatusError } from '../status.ts';
 import { plainError, unprocessable } from '../validation/problems.ts';
 import { deleteScalars, mergeElements, mergeScalars, orderElements } from './strategic-lists.ts';
-import { type Fields, fromEntries, isFields } from './values.ts';
+import { type Fields, fromEntries, goText, isFields } from './values.ts';
 
 const PATCH = '$patch';
 const RETAIN = '$retainKeys';
@@ -41,7 +41,7 @@ function byDirective(patch: Fields): Fields {
 }
 
 function badPatchType(directive: unknown, patch: unknown): StatusError {
-  return plainError(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch).slice(0, 1000)}`);
+  return plainError(`unknown patch type: ${String(directive)} in map: ${goText(patch)}`);
 }
 
 function retained(original: Fields, patch: Fields): Fields {
@@ -173,7 +173,7 @@ function specialElements(original: Fields[], patch: Fields[], key: string): { ke
     else if (item[PATCH] === 'merge') throw plainError('merging lists cannot yet be specified in the patch');
     else if (item[PATCH] !== 'delete') throw badPatchType(item[PATCH], item);
     else if (item[key] === undefined) {
-      throw plainError(`map: ${JSON.stringify(item).slice(0, 1000)} does not contain declared merge key: ${key}`);
+      throw plainError(`map: ${goText(item)} does not contain declared merge key: ${key}`);
     } else gone.add(item[key]);
   }
   return replace ? { kept: [], added } : { kept: original.filter((item) => !gone.has(item[key])), added };

@@ -21,3 +21,13 @@ export function deepEqual(left: unknown, right: unknown): boolean {
 export function fromEntries(entries: Iterable<readonly [string, unknown]>): Fields {
   return Object.fromEntries(entries) as Fields;
 }
+
+/** As Go's `%v` prints it, which some of the API server's messages carry: `map[image:x name:y]`. Bounded. */
+export function goText(value: unknown, depth = 0): string {
+  if (depth > 20) return '...';
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map((item) => goText(item, depth + 1)).join(' ')}]`.slice(0, 4000);
+  if (!isFields(value)) return String(value).slice(0, 4000);
+  const keys = Object.keys(value).sort();
+  return `map[${keys.map((key) => `${key}:${goText(value[key], depth + 1)}`).join(' ')}]`.slice(0, 4000);
+}

@@ -75,5 +75,7 @@ export function invalidFields(
     if (!seen.has(key)) causes.push(cause);
     seen.add(key);
   }
-  return invalid(kind, name, causes);
+  const error = invalid(kind, name, causes);
+  if (kind.kind === '') delete error.status.details?.kind;
+  return error;
 }

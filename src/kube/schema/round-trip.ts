@@ -9,6 +9,7 @@ import {
   FIELDS_V1,
   type Field,
   type GroupVersionKind,
+  INT_OR_STRING,
   isLeaf,
   MICRO_TIME,
   QUANTITY,
@@ -82,6 +83,7 @@ function timeText(value: unknown, digits: 0 | 6): unknown {
 /** What Go writes for a field that nobody set. */
 function zeroOf(field: Field): unknown {
   if (field.ref === QUANTITY) return '0';
+  if (field.ref === INT_OR_STRING) return 0;
   if (field.ref === TIME || field.ref === MICRO_TIME) return null;
   if (field.ref !== undefined && !isLeaf(field.ref)) return throughStruct(definitionNamed(field.ref), {});
   if (field.type === 'integer' || field.type === 'number') return 0;

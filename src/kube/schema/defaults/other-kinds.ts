@@ -31,10 +31,6 @@ function defaultNamespace(namespace: Fields): void {
   const status = isFields(namespace['status']) ? namespace['status'] : {};
   setZero(status, { phase: 'Active' });
   namespace['status'] = status;
-  const spec = isFields(namespace['spec']) ? namespace['spec'] : {};
-  if (!Array.isArray(spec['finalizers']) && metadata['deletionTimestamp'] === undefined)
-    spec['finalizers'] = ['kubernetes'];
-  namespace['spec'] = spec;
 }
 
 function defaultServiceSpec(spec: Fields): void {

@@ -191,7 +191,12 @@ export function inputCases(world: () => World): void {
     assert.equal(await logsOf(world(), 'lines', '--limit-bytes=5'), 'one\nt');
     assert.match(await logsOf(world(), 'lines', '--timestamps', '--tail=1'), /^\d{4}-\d\d-\d\dT[\d:.]+Z three\n$/);
     assert.equal(await logsOf(world(), 'lines', '--since=1h'), 'one\ntwo\nthree\n');
-    const following = world().kubectl(['logs', '-f', 'lines'], { accept: 'any' });
+    let seen = '';
+    const log = (text: string) => {
+      seen += text;
+    };
+    const following = world().kubectl(['logs', '-f', 'lines'], { accept: 'any', log });
+    await eventually('the follower', async () => (seen.includes('three') ? true : undefined));
     await world().kubectl(['delete', 'pod', 'lines', '--wait=true', '--timeout=30s']);
     assert.equal((await following).stdout, 'one\ntwo\nthree\n');
   });

@@ -21,7 +21,8 @@ type Stored = Omit<Observed, 'containers'> & { readonly containers: Readonly<Rec
 
 export async function writeCheckpoint(path: string, { pod, observed }: Checkpoint): Promise<void> {
   const stored: Stored = { ...observed, containers: Object.fromEntries(observed.containers) };
-  await writeDurably(path, JSON.stringify({ version: VERSION, pod, observed: stored }));
+  const { managedFields: _, ...metadata } = pod.metadata ?? {};
+  await writeDurably(path, JSON.stringify({ version: VERSION, pod: { ...pod, metadata }, observed: stored }));
 }
 
 export async function removeCheckpoint(path: string): Promise<void> {

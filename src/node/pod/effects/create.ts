@@ -27,7 +27,7 @@ export async function create(context: EffectContext, action: Create): Promise<Ch
     const refusal = await refusalOf(context, image);
     if (refusal !== undefined) {
       const error = podError('POD_MODULE_REFUSED', refusal.message);
-      return failed(context, action, error, outcomeOf(refusal.code).reason);
+      return failed(context, action, error, { reason: outcomeOf(refusal.code).reason });
     }
     const { listeners, change } = portsOf(context, name);
     if (listeners === undefined) return { ...change, ...failed(context, action, portsError(change)) };
@@ -68,19 +68,19 @@ function portsError({ ports }: Change) {
   return podError('POD_PORTS_NOT_BOUND', ports?.message ?? 'a declared port cannot be bound');
 }
 
-/** Source of the reasons: kubelet `kuberuntime_container.go` startContainer. */
+/** Source of the reasons: kubelet `kuberuntime_container.go` startContainer; the table is `kube/reasons.ts`. */
 export function failed(
   context: EffectContext,
   at: Pick<Create, 'kind' | 'container'>,
   error: unknown,
-  otherwise = 'CreateContainerError',
+  { reason, otherwise = 'CreateContainerError' }: { reason?: string | undefined; otherwise?: string } = {},
 ): Change {
   const message = messageOf(error);
   tell(context, { type: 'Warning', reason: 'Failed', message: `Error: ${message}`, at });
   const code = error instanceof WasmletError ? error.code : '';
-  const reason = outcomeOf(code).reason ?? (code === 'POD_CONFIG_INVALID' ? 'CreateContainerConfigError' : otherwise);
   const until = context.dependencies.clock.now() + (code === 'POD_MODULE_REFUSED' ? RETRY_REFUSED : RETRY_AFTER);
-  return withContainer(context, at.container, { waiting: { reason, message, until }, pulled: false });
+  const waiting = { reason: reason ?? outcomeOf(code).reason ?? otherwise, message, until };
+  return withContainer(context, at.container, { waiting, pulled: false });
 }
 
 /** One earlier try is kept, for `logs --previous`; the runtime's record of it is not needed any more. */

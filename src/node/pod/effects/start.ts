@@ -11,7 +11,7 @@ export async function start(context: EffectContext, action: Extract<Action, { do
     await writeCheckpoint(places.checkpoint, { pod, observed });
     await dependencies.runtime.start(idOf(context, container, attempt));
   } catch (error) {
-    return failed(context, action, error, 'RunContainerError');
+    return failed(context, action, error, { reason: 'RunContainerError' });
   }
   tell(context, { type: 'Normal', reason: 'Started', message: 'Container started', at: action });
   const startedAt = dependencies.clock.now();

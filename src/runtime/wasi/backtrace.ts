@@ -18,7 +18,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function describeTrap(error: unknown): string {
-  if (!(error instanceof Error)) return `uncaught exception: ${clean(typeof error)}`;
+  if (!(error instanceof Error)) return 'an exception that the guest threw was not caught';
   const lines = [`wasm trap: ${reasonOf(error)}`];
   const frames = framesOf(error);
   if (frames.length > 0) lines.push('wasm backtrace:', ...frames);

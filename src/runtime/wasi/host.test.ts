@@ -154,11 +154,13 @@ describe('kill', () => {
   });
 
   it('ends a guest that never stops calling', async () => {
-    const { exit } = await script('tick 0', { limits: { sliceMs: 0 } }, async (wasi) => {
-      for (let turns = 0; turns < 20; turns++) await turn();
-      wasi.kill(signalExit('SIGKILL'));
-    });
-    assert.equal(exit.code, 137);
+    for (const words of ['tick 0', 'spin 1000000']) {
+      const { exit } = await script(words, { limits: { sliceMs: 0 } }, async (wasi) => {
+        for (let turns = 0; turns < 20; turns++) await turn();
+        wasi.kill(signalExit('SIGKILL'));
+      });
+      assert.equal(exit.code, 137, words);
+    }
   });
 
   it('cannot be caught by the guest, in a wait or at a call; nor can proc_exit', async () => {

@@ -196,14 +196,11 @@ describe('rotation', () => {
       days: 10,
     });
     const life = 10 * DAY + 300_000;
-    assert.equal(
-      rotationTime(pair, () => 0),
-      start - 300_000 + life * 0.7,
-    );
-    assert.equal(
-      rotationTime(pair, () => 1),
-      start - 300_000 + life * 0.9,
-    );
+    assert.equal(rotationTime(pair, { random: () => 0 }), start - 300_000 + life * 0.7);
+    assert.equal(rotationTime(pair, { random: () => 1 }), start - 300_000 + life * 0.9);
+    const late = start + 9 * DAY;
+    assert.equal(rotationTime(pair, { random: () => 0, obtained: late }), late + DAY * 0.7);
+    assert.equal(rotationTime(pair, { random: () => 0, obtained: start + 10 * DAY }), start + 10 * DAY + 60_000);
     assert.ok(isUsable(pair, { commonName: 'a', now: start }));
     assert.ok(!isUsable(pair, { commonName: 'b', now: start }));
     assert.ok(!isUsable(pair, { commonName: 'a', now: start + 11 * DAY }));

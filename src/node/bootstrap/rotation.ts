@@ -9,6 +9,8 @@ import { forget, requestKeyPath, savePair } from './pem-store.ts';
 const BACKOFF: Backoff = { base: 2_000, factor: 2, cap: 300_000, jitter: 0.1 };
 /** Timers have a limit of 24 days and stand still while a machine sleeps: look at the clock every hour. */
 const LOOK_EVERY = 3_600_000;
+/** No two requests of one kind are closer, however short the lives. */
+const SHORTEST = 60_000;
 
 export interface RotationOptions {
   /** For the log: `client` or `serving`. */
@@ -29,15 +31,17 @@ export interface RotationOptions {
 export async function keepFresh(options: RotationOptions): Promise<void> {
   const { clock, log, what, path, ask, onNew, onTrouble, random = Math.random, signal } = options;
   let { current } = options;
+  let obtained = Number.NEGATIVE_INFINITY;
   const keyPath = requestKeyPath(path);
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await sleepUntil(current === undefined ? 0 : rotationTime(current, random), options);
+      await sleepUntil(current === undefined ? 0 : rotationTime(current, { random, obtained }), options);
       current = await ask({ signal, replaces: current, keyPath });
       await savePair(path, current);
       await forget(keyPath);
       failures = 0;
+      obtained = clock.now();
       onNew(current);
       log.info('A new certificate is in use', {
         what,
@@ -52,10 +56,17 @@ export async function keepFresh(options: RotationOptions): Promise<void> {
   }
 }
 
-/** Milliseconds since the epoch. A certificate back-dated by its signer counts from its notBefore. */
-export function rotationTime({ cert }: Pick<KeyPair, 'cert'>, random: () => number = Math.random): number {
+/**
+ * Milliseconds since the epoch. The life of one that was just obtained counts from then: near the end of its authority a
+ * signer gives so little that the whole life, back-dated, would be over 70 per cent at once, and asking would never end.
+ */
+export function rotationTime(
+  { cert }: Pick<KeyPair, 'cert'>,
+  { random = Math.random, obtained = Number.NEGATIVE_INFINITY }: { random?: () => number; obtained?: number } = {},
+): number {
   const { notBefore, notAfter } = readCertificate(cert);
-  return notBefore + (notAfter - notBefore) * (0.7 + 0.2 * random());
+  const start = Math.max(notBefore, obtained);
+  return Math.max(start + (notAfter - start) * (0.7 + 0.2 * random()), obtained + SHORTEST);
 }
 
 /** Whether a stored certificate is this node's and lives on for now. */

@@ -11,19 +11,36 @@ function conflict(): never {
   throw new ApiStatusError('old', { status: { reason: 'Conflict' }, httpStatus: 409 });
 }
 
+function notFound(): never {
+  throw new ApiStatusError('no', { status: { reason: 'NotFound' }, httpStatus: 404 });
+}
+
+interface State {
+  lease: Lease | undefined;
+  fail: (() => never) | undefined;
+  lost: number;
+}
+
 /** A lease on a server that can be away and that counts what it is asked. */
 function world(): {
   clock: FakeClock;
   asked: string[];
-  state: { lease: Lease | undefined; fail: (() => never) | undefined };
+  state: State;
   stop: () => Promise<void>;
 } {
   const clock = new FakeClock();
   const asked: string[] = [];
-  const state: { lease: Lease | undefined; fail: (() => never) | undefined } = { lease: undefined, fail: undefined };
+  const state: State = { lease: undefined, fail: undefined, lost: 0 };
   let version = 0;
   function write(lease: Lease): Lease {
-    state.lease = { ...lease, metadata: { ...lease.metadata, resourceVersion: `${++version}` } };
+    state.lease = {
+      ...lease,
+      metadata: {
+        ...lease.metadata,
+        resourceVersion: `${++version}`,
+        uid: state.lease?.metadata?.uid ?? `uid-${version}`,
+      },
+    };
     return state.lease;
   }
   const client = {
@@ -42,7 +59,8 @@ function world(): {
     async replace(_: unknown, lease: Lease) {
       asked.push('replace');
       state.fail?.();
-      if (lease.metadata?.resourceVersion !== state.lease?.metadata?.resourceVersion) conflict();
+      if (state.lease === undefined) notFound();
+      if (lease.metadata?.resourceVersion !== state.lease.metadata?.resourceVersion) conflict();
       return write(lease);
     },
   } as unknown as KubeClient;
@@ -53,6 +71,7 @@ function world(): {
     log: silentLog,
     node: () => node,
     random: () => 0,
+    onLost: () => state.lost++,
     signal: controller.signal,
   });
   return {
@@ -97,6 +116,7 @@ describe('lease', () => {
     state.lease = undefined;
     await clock.advance(10_200);
     assert.deepEqual(asked.slice(2), ['replace', 'get', 'create']);
+    assert.equal(state.lost, 1);
     await stop();
   });
 

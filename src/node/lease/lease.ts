@@ -21,6 +21,8 @@ export interface LeaseOptions {
   /** The Node as it was registered last: it owns the lease. */
   readonly node: () => NodeObject;
   readonly random?: () => number;
+  /** The lease was there and is gone: the garbage collector removes it with its Node. */
+  readonly onLost?: (() => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,10 +30,15 @@ export interface LeaseOptions {
 export async function keepLease(options: LeaseOptions): Promise<void> {
   const { clock, log, signal, random = Math.random } = options;
   let known: Lease | undefined;
+  let uid: string | undefined;
   let troubled = false;
   while (!signal.aborted) {
     try {
-      known = await renew(known, options);
+      const renewed = await renew(known, options);
+      // An API server makes a lease that is put and not there, so only its UID tells.
+      if (uid !== undefined && renewed.metadata?.uid !== uid) options.onLost?.();
+      uid = renewed.metadata?.uid;
+      known = renewed;
       if (troubled) log.info('The lease is renewed again');
       troubled = false;
     } catch (error) {

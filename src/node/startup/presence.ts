@@ -107,7 +107,9 @@ class Presenter {
       });
       this.reporter = reporter;
       reporter.ready.then(this.ready.resolve, this.ready.reject);
-      await Promise.all([keepLease({ client, clock, log, node: () => node, signal }), reporter.done]);
+      // The lease goes with its Node: a status that is written anyway finds out, and makes the Node again.
+      const onLost = (): void => reporter.poke({ anyway: true });
+      await Promise.all([keepLease({ client, clock, log, node: () => node, onLost, signal }), reporter.done]);
     } catch (error) {
       this.ready.reject(error);
       if (!signal.aborted) log.error('The node is not registered', { error: messageOf(error) });

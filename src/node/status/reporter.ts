@@ -34,15 +34,15 @@ export interface Reporter {
   readonly ready: Promise<void>;
   /** Runs until the signal; never rejects. */
   readonly done: Promise<void>;
-  /** Something changed: compute now. */
-  poke(): void;
+  /** Something changed: compute now. With `anyway` the status is written even if it is the same. */
+  poke(options?: { readonly anyway?: boolean }): void;
   /** Writes once more, whatever changed; for the last words of a node. */
   flush(): Promise<void>;
 }
 
 export function startReporter(options: ReporterOptions): Reporter {
   const loop = new ReporterLoop(options);
-  return { ready: loop.ready.promise, done: loop.run(), poke: () => loop.poke(), flush: () => loop.turn(true) };
+  return { ready: loop.ready.promise, done: loop.run(), poke: (how) => loop.poke(how), flush: () => loop.turn(true) };
 }
 
 class ReporterLoop {
@@ -62,7 +62,8 @@ class ReporterLoop {
     this.ready.promise.catch(() => {});
   }
 
-  poke(): void {
+  poke({ anyway = false }: { readonly anyway?: boolean } = {}): void {
+    if (anyway) this.#nextReport = Number.NEGATIVE_INFINITY;
     this.#wake.abort();
   }
 

@@ -83,6 +83,8 @@ export interface WasiStats {
   readonly descriptors: number;
   /** Bytes of linear memory; 0 before the start. */
   readonly memoryBytes: number;
+  /** Time that the guest, and its calls, held the thread. */
+  readonly cpuNanos: number;
   /** Whether the guest waits in a call right now. */
   readonly waiting: boolean;
   readonly bytesWritten: number;

@@ -12,8 +12,9 @@ export class Guard {
   readonly #over = new AbortController();
   #exit: Exit | undefined;
   #reject: ((trap: unknown) => void) | undefined;
-  #sliceStart = 0;
-  #maySuspend = false;
+  /** When the guest last got the thread; undefined while it does not have it. */
+  #sliceStart: number | undefined;
+  #usedMs = 0;
 
   constructor({ sliceMs }: { sliceMs: number }) {
     this.#sliceMs = sliceMs;
@@ -28,6 +29,11 @@ export class Guard {
     return this.#reject !== undefined;
   }
 
+  /** Milliseconds that the guest and its calls held the thread. */
+  get usedMs(): number {
+    return this.#usedMs;
+  }
+
   /** Aborted with the guest's end. */
   get ended(): AbortSignal {
     return this.#over.signal;
@@ -35,7 +41,6 @@ export class Guard {
 
   /** From now on the guest runs on a stack that can wait. Before, in a module's start section, it must not. */
   begin(): void {
-    this.#maySuspend = true;
     this.#sliceStart = performance.now();
   }
 
@@ -43,6 +48,7 @@ export class Guard {
   end(exit: Exit): void {
     if (this.#exit !== undefined) return;
     this.#exit = exit;
+    this.#pause();
     this.#over.abort();
     this.#reject?.(uncatchableTrap());
     this.#reject = undefined;
@@ -74,12 +80,14 @@ export class Guard {
       } catch (error) {
         errno = this.#errno(name, error);
       }
-      return this.#maySuspend && performance.now() - this.#sliceStart > this.#sliceMs ? this.#giveWay(errno) : errno;
+      const since = this.#sliceStart ?? Number.POSITIVE_INFINITY;
+      return performance.now() - since > this.#sliceMs ? this.#giveWay(errno) : errno;
     };
   }
 
   /** The guest waits for the result, or for its end. */
   #wait(name: string, result: Promise<void>): Promise<number> {
+    this.#pause();
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       result.then(
@@ -97,6 +105,7 @@ export class Guard {
   }
 
   #giveWay(errno: number): Promise<number> {
+    this.#pause();
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       setImmediate(() => this.#resume(resolve, errno));
@@ -108,6 +117,11 @@ export class Guard {
     this.#reject = undefined;
     this.#sliceStart = performance.now();
     resolve(errno);
+  }
+
+  #pause(): void {
+    if (this.#sliceStart !== undefined) this.#usedMs += performance.now() - this.#sliceStart;
+    this.#sliceStart = undefined;
   }
 
   /** The number for the guest. What is neither an errno nor the system's answer is our mistake: the guest ends, the host does not. */

@@ -291,6 +291,31 @@ describe('sockets', () => {
   });
 });
 
+describe('accounting', () => {
+  it('counts the time that a guest computes, and not the time that it waits', async () => {
+    const clock = new FakeClock();
+    await script('spin 20 , sleep 3600000 , print', { clock: wasiClockFrom({ ...steady(clock) }) }, async (wasi) => {
+      await untilWaiting(wasi);
+      const computed = wasi.stats().cpuNanos;
+      assert.ok(computed > 0);
+      await turn();
+      await turn();
+      assert.equal(wasi.stats().cpuNanos, computed);
+      await clock.advance(3_600_000);
+    });
+  });
+});
+
+/** The fake clock, but each look at it takes a millisecond, so that a spinning guest sees time pass. */
+function steady(clock: FakeClock) {
+  let looks = 0;
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic() + looks++,
+    sleep: (ms: number, options?: { signal?: AbortSignal | undefined }) => clock.sleep(ms, options),
+  };
+}
+
 describe('creation', () => {
   it('refuses what cannot be opened, and leaves nothing open', async () => {
     const missing = { guestPath: '/x', hostPath: join(root, 'none') };
@@ -302,6 +327,7 @@ describe('creation', () => {
 
   it('counts what the guest holds', async () => {
     await using wasi = await createWasi({ preopens: [{ guestPath: '/', hostPath: root }] });
-    assert.deepEqual(wasi.stats(), { descriptors: 4, memoryBytes: 0, waiting: false, bytesWritten: 0 });
+    const expected = { descriptors: 4, memoryBytes: 0, cpuNanos: 0, waiting: false, bytesWritten: 0 };
+    assert.deepEqual(wasi.stats(), expected);
   });
 });

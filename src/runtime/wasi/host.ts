@@ -100,6 +100,7 @@ class Host implements Wasi {
     return {
       descriptors: this.#table.size,
       memoryBytes: this.#memory.byteLength,
+      cpuNanos: Math.round(this.#guard.usedMs * 1e6),
       waiting: this.#guard.waiting,
       bytesWritten: this.#bytesWritten,
     };

@@ -1,10 +1,13 @@
 /** HTTP/1.1: for servers that offer nothing newer, and for plain `http://` (a local proxy). */
-import * as http from 'node:http';
+import type * as Http from 'node:http';
 import * as https from 'node:https';
 import { isWasmletError } from '#kit';
 import { kubeError } from '../errors.ts';
 import { tlsOptionsOf } from './tls.ts';
 import type { HttpRequest, HttpResponse, Transport, TransportConfig } from './transport.ts';
+
+// Not by `import`, whose names load undici: 4.6 MB that nobody uses.
+const http = process.getBuiltinModule('node:http');
 
 export function http1Transport(config: TransportConfig): Transport {
   let agent = newAgent(config);
@@ -22,14 +25,14 @@ export function http1Transport(config: TransportConfig): Transport {
   };
 }
 
-function newAgent(config: TransportConfig): http.Agent {
+function newAgent(config: TransportConfig): Http.Agent {
   const options = { keepAlive: true, keepAliveMsecs: 30_000, scheduling: 'lifo' as const };
   return config.origin.protocol === 'https:'
     ? new https.Agent({ ...options, ...tlsOptionsOf(config, ['http/1.1']) })
     : new http.Agent(options);
 }
 
-function send(config: TransportConfig, agent: http.Agent, request: HttpRequest): Promise<HttpResponse> {
+function send(config: TransportConfig, agent: Http.Agent, request: HttpRequest): Promise<HttpResponse> {
   const client = config.origin.protocol === 'https:' ? https : http;
   const { signal, body } = request;
   return new Promise((resolve, reject) => {
@@ -51,7 +54,7 @@ function send(config: TransportConfig, agent: http.Agent, request: HttpRequest):
   });
 }
 
-function responseOf(incoming: http.IncomingMessage, config: TransportConfig): HttpResponse {
+function responseOf(incoming: Http.IncomingMessage, config: TransportConfig): HttpResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
@@ -65,7 +68,7 @@ function responseOf(incoming: http.IncomingMessage, config: TransportConfig): Ht
   };
 }
 
-async function* bodyOf(incoming: http.IncomingMessage, config: TransportConfig): AsyncGenerator<Uint8Array> {
+async function* bodyOf(incoming: Http.IncomingMessage, config: TransportConfig): AsyncGenerator<Uint8Array> {
   try {
     yield* incoming as AsyncIterable<Uint8Array>;
   } catch (error) {

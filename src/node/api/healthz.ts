@@ -1,6 +1,9 @@
 /** `GET /healthz` on 127.0.0.1:10248, without TLS or rights, as kubeadm and health checkers of the machine expect it. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Log } from '#kit';
+
+// Not by `import`, whose names load undici: 4.6 MB that an idle node would hold for nothing.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface HealthzServer extends AsyncDisposable {
   readonly url: string;

@@ -123,7 +123,10 @@ export class HttpClient implements Disposable {
             request.reusedSocket && upload === undefined && (cause as { code?: string }).code === 'ECONNRESET';
           reject(stale ? new StaleConnection() : transportError(url, cause));
         });
-        request.on('response', resolve);
+        request.on('response', (response: IncomingMessage) => {
+          // Who reads the body hears of its end; nobody may have begun to.
+          resolve(response.on('error', () => {}));
+        });
         void this.#watch(
           over.signal,
           () => moved,

@@ -21,6 +21,8 @@ export interface Group {
   readonly alone?: boolean;
   /** Test files at once; 1 where files share ports. */
   readonly concurrency?: number;
+  /** A file that takes longer is killed and has failed, and the others go on. Default: the group's limit. */
+  readonly fileSeconds?: number;
   /** Ended as failed after this long. */
   readonly limitMinutes: number;
 }
@@ -47,6 +49,7 @@ export const groups: readonly Group[] = [
       'bin/**/*.test.ts',
     ],
     quick: true,
+    fileSeconds: 120,
     limitMinutes: 10,
   },
   {

@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeNamespace, type Namespace } from '../netns/namespace.ts';
 import { identityOf } from '../processes/owner.ts';
+import { killHungFiles } from './hung.ts';
 import { type Ground, groundOf, killLeftovers, RUN_VARIABLE } from './machine.ts';
 import type { Selected } from './options.ts';
 import type { Failure, Report } from './reporter.ts';
@@ -41,13 +42,16 @@ export async function runGroup(group: Selected, around: Surroundings): Promise<R
   const mark = `${identityOf()}-${group.name}`;
   const child = await attempt(group, { around, ground, namespace, mark });
   const left = [...killLeftovers(mark), ...((await namespace?.remove()) ?? [])];
-  const { report, problem } = child;
+  const { report, problem, hung } = child;
   const { passed, skipped } = report;
   const failures = problem === undefined ? report.failures : [...report.failures, problem];
   return {
     ...{ group: group.name, passed, skipped, failures, failed: failures.length },
     seconds: (performance.now() - started) / 1000,
-    notes: left.map((words) => `left behind, killed: ${words.slice(0, 120)}`),
+    notes: [
+      ...hung.map((file) => `did not end, killed after ${group.fileSeconds} s: ${file}`),
+      ...left.map((words) => `left behind, killed: ${words.slice(0, 120)}`),
+    ],
   };
 }
 
@@ -61,7 +65,7 @@ interface Attempt {
 async function attempt(
   group: Selected,
   { around, ground, namespace, mark }: Attempt,
-): Promise<{ report: Report; problem: Failure | undefined }> {
+): Promise<{ report: Report; problem: Failure | undefined; hung: readonly string[] }> {
   const reportFile = join(around.logs, `${group.name}.json`);
   const log = join(around.logs, `${group.name}.log`);
   const enter = [...(namespace?.enter ?? []), ...(ground?.enter ?? [])];
@@ -70,13 +74,15 @@ async function attempt(
     ...around.env,
     ...(namespace === undefined ? {} : { WASMLET_TEST_NAMESPACE: namespace.name }),
     ...ground?.env,
+    // Types are stripped once, not by each of a hundred files.
+    NODE_COMPILE_CACHE: join(around.root, '.cache', 'compile'),
     [RUN_VARIABLE]: mark,
   };
   const argv = [...enter, process.execPath, ...commandOf(group, { reportFile, around })];
   const ended = await execute(argv, { group, env, log, around });
   const text = readFileSync(log, 'utf8');
   const report = group.script === undefined ? readReport(reportFile) : countsOf(text);
-  return { report: report ?? NOTHING, problem: problemOf(group, { ended, report, text }) };
+  return { report: report ?? NOTHING, problem: problemOf(group, { ended, report, text }), hung: ended.hung };
 }
 
 const NOTHING: Report = { passed: 0, failed: 0, skipped: [], failures: [] };
@@ -103,6 +109,8 @@ interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly late: boolean;
+  /** Files that did not end by themselves. */
+  readonly hung: readonly string[];
 }
 
 function execute(argv: readonly string[], { group, env, log, around }: Execution): Promise<Ended> {
@@ -125,6 +133,7 @@ function execute(argv: readonly string[], { group, env, log, around }: Execution
     end('SIGTERM');
     setTimeout(() => end('SIGKILL'), 5_000).unref();
   }, group.limitMinutes * 60_000);
+  const hung = group.fileSeconds === undefined ? undefined : killHungFiles(child.pid, group.fileSeconds);
   function interrupted(): void {
     end('SIGKILL');
   }
@@ -134,8 +143,9 @@ function execute(argv: readonly string[], { group, env, log, around }: Execution
     // Not 'close': a program that a test left behind may hold the pipe for ever.
     child.on('exit', (code, signal) => {
       clearTimeout(limit);
+      hung?.stop();
       around.signal.removeEventListener('abort', interrupted);
-      setTimeout(() => output.end(() => resolve({ code, signal, late })), 50);
+      setTimeout(() => output.end(() => resolve({ code, signal, late, hung: hung?.killed ?? [] })), 50);
     });
   });
 }

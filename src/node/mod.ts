@@ -13,5 +13,5 @@ export {
   krustletConfigPath,
   krustletOptions,
 } from './startup/krustlet.ts';
-export { FLAGS as KRUSTLET_FLAGS } from './startup/krustlet-flags.ts';
+export { KRUSTLET_FLAGS } from './startup/krustlet-flags.ts';
 export { KUBERNETES_VERSION, RUNTIME_HANDLERS } from './status/node-status.ts';

@@ -42,3 +42,8 @@ export const FLAGS: readonly KrustletFlag[] = [
 ];
 
 export const SHORT: Readonly<Record<string, string>> = { '-a': 'addr', '-p': 'port', '-n': 'node-ip' };
+
+/** The same by the flag's name. */
+export const KRUSTLET_FLAGS: Readonly<Record<string, KrustletFlag>> = Object.fromEntries(
+  FLAGS.map((entry) => [entry.flag, entry]),
+);

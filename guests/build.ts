@@ -7,14 +7,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 export interface GuestSource {
   readonly name: string;
   /** Relative to this folder. */
   readonly source: string;
   readonly output: string;
-  readonly tool: 'zig' | 'wat' | 'go';
+  readonly tool: 'zig' | 'wat' | 'asc' | 'go';
   /** Kept in the repository. */
   readonly kept: boolean;
 }
@@ -24,6 +24,7 @@ export const GUESTS: readonly GuestSource[] = [
   { name: 'catcher', source: 'catcher/catcher.wat', output: 'catcher/catcher.wasm', tool: 'wat', kept: true },
   { name: 'unstable', source: 'unstable/unstable.wat', output: 'unstable/unstable.wasm', tool: 'wat', kept: true },
   { name: 'numbers', source: 'numbers/numbers.wat', output: 'numbers/numbers.wasm', tool: 'wat', kept: true },
+  { name: 'greeter', source: 'greeter/greeter.ts', output: 'greeter/greeter.wasm', tool: 'asc', kept: true },
   { name: 'go-server', source: 'go-server', output: 'go-server/build/go-server.wasm', tool: 'go', kept: false },
 ];
 
@@ -34,6 +35,7 @@ export async function build({ source, tool }: GuestSource, output: string): Prom
   mkdirSync(dirname(output), { recursive: true });
   if (tool === 'wat') writeFileSync(output, await assemble(join(folder, source)));
   else if (tool === 'zig') compileC(join(folder, source), output);
+  else if (tool === 'asc') compileAssemblyScript(join(folder, source), output);
   else compileGo(join(folder, source), output);
   chmodSync(output, 0o644);
 }
@@ -45,6 +47,16 @@ function compileC(source: string, output: string): void {
   const name = source.slice(dirname(source).length + 1);
   const flags = ['-target', 'wasm32-wasi', '-Oz', '-s', '-Wall', '-Wextra', '-Wno-infinite-recursion'];
   execFileSync(zig, ['cc', ...flags, '-o', output, name], { cwd: dirname(source), stdio: 'inherit' });
+}
+
+/** AssemblyScript and its WASI shim come with `npm ci`. Paths are relative, so that none of this machine is in the bytes. */
+function compileAssemblyScript(source: string, output: string): void {
+  const root = dirname(folder);
+  const modules = 'node_modules';
+  const compiler = join(root, modules, 'assemblyscript/bin/asc.js');
+  const config = join(modules, '@assemblyscript/wasi-shim/asconfig.json');
+  const flags = ['--config', config, '-O3z', '--runtime', 'stub', '--outFile', relative(root, output)];
+  execFileSync(process.execPath, [compiler, relative(root, source), ...flags], { cwd: root, stdio: 'inherit' });
 }
 
 function compileGo(source: string, output: string): void {

@@ -78,6 +78,19 @@ describe('a program', () => {
     assert.deepEqual([failed.exit.code, failed.err], [1, 'cat: No such file or directory\n']);
   });
 
+  it('may be written in AssemblyScript', async () => {
+    let out = '';
+    await using wasi = await createWasi({
+      args: ['greeter', 'anna', 'bo'],
+      env: [['GREETING', 'hei']],
+      stdout: (bytes) => {
+        out += Buffer.from(bytes);
+      },
+    });
+    assert.equal((await wasi.run(await guest('greeter'))).code, 2);
+    assert.equal(out, 'hei anna\nhei bo\n');
+  });
+
   it('keeps the low byte of its exit code, as POSIX does', async () => {
     assert.equal((await script('exit 256')).exit.code, 0);
     assert.equal((await script('exit 300')).exit.code, 44);

@@ -151,6 +151,8 @@ function listenForInterrupts(): void {
 }
 
 function tell(result: Result): void {
+  // What an interrupt cut short is no news.
+  if (controller.signal.aborted) return;
   const { group, passed, failed, skipped, seconds, failures } = result;
   const mark = failed > 0 ? '✖' : passed > 0 ? '✔' : '-';
   const why = passed + failed === 0 && skipped[0] !== undefined ? ` (${skipped[0].reason})` : '';

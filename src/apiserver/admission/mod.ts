@@ -36,4 +36,6 @@ export interface Update extends Create {
 
 export function admitUpdate(api: Api, update: Update): void {
   if (nodeNameOf(update.user) !== undefined) restrictNodeUpdate(api, update);
+  // On updates too: who applies a manifest again owns the list of tolerations, and would take ours away.
+  if (update.kind.storage === 'pods' && update.subresource === undefined) addDefaultTolerations(update.object);
 }

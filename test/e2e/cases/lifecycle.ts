@@ -171,6 +171,18 @@ export function lifecycleCases(world: () => World): void {
     await remove(world(), 'whole');
   });
 
+  it('the same manifest applied again, by the client or by the server, changes nothing', async () => {
+    const pod = podOf(world(), 'twice', { main: steps('forever') });
+    for (const side of [['--server-side'], ['--server-side', '--force-conflicts']]) {
+      await world().kubectl(['apply', ...side, '-f', '-'], { input: JSON.stringify(pod) });
+    }
+    const { metadata } = await until(world(), 'twice', isReady);
+    const { stdout } = await world().kubectl(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(pod) });
+    assert.match(stdout, /pod\/twice serverside-applied/);
+    assert.equal((await getPod(world(), 'twice')).metadata?.generation, metadata?.generation);
+    await remove(world(), 'twice');
+  });
+
   it('events tell the story in order', async () => {
     await apply(world(), podOf(world(), 'story', { main: steps('print x') }));
     await until(world(), 'story', phase('Succeeded'));

@@ -56,7 +56,12 @@ export function openSubnet({ dataDir, sockets = readSockets }: SubnetOptions): S
 
 function subnet(number: number, lock: number): Subnet {
   const address = (host: number) => `127.42.${number}.${host}`;
-  return { number, address, nodeAddress: address(1), [Symbol.dispose]: () => closeSync(lock) };
+  let held = true;
+  function dispose(): void {
+    if (held) closeSync(lock);
+    held = false;
+  }
+  return { number, address, nodeAddress: address(1), [Symbol.dispose]: dispose };
 }
 
 function tryLock(number: number): number | undefined {

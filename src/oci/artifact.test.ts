@@ -23,6 +23,12 @@ describe('artifactOf()', () => {
     );
   });
 
+  it('has the digest that wasm-to-oci itself gave the same module', () => {
+    // Recorded from wasm-to-oci 0.1.2 (`push hello.wasm REF`), whose manifest was compared byte for byte.
+    const { manifest } = artifactOf(module, { format: 'wasm-to-oci', title: 'hello.wasm', created: undefined });
+    assert.equal(manifest.digest, 'sha256:69ce54e69442fc5a21d155af9629dd3de419440fcc2c43ec1889dd7b70aa1d09');
+  });
+
   it('writes the CNCF form with the digests of its layers', () => {
     const artifact = artifactOf(module, { format: 'cncf', title: 'hello.wasm', created: 0 });
     assert.deepEqual(JSON.parse(text(artifact.config.bytes)), {

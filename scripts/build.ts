@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writ
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { entries } from '../src/kit/entry.ts';
+import { entries } from '#kit';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = join(root, 'src');

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createLog, systemClock, VERSION } from '#kit';
-import { connectByKubeconfig, type KubeClient } from '#kube';
+import { connectByKubeconfig, type KubeClient, PODS } from '#kube';
 import type { Pod } from '#kube/types';
 import { ContentStore, importModule } from '#oci';
 import type { Arguments, Context } from '../command.ts';
@@ -71,7 +71,9 @@ async function tour(context: Context, { client, node, root }: Tour): Promise<voi
       `port ${PRIVILEGED} needs root or 'sysctl net.ipv4.ip_unprivileged_port_start=${PRIVILEGED}', so both pods use ${port}\n`,
     );
   }
-  for (const manifest of await readManifests([join(root, 'examples', 'hello', 'pods.yaml')])) {
+  const manifests = await readManifests([join(root, 'examples', 'hello', 'pods.yaml')]);
+  await removeLeftovers(client, manifests, signal);
+  for (const manifest of manifests) {
     context.stdout.write(`${await applyOne(client, withPort(manifest, port), { signal, force: true })}\n`);
   }
   await using stage = await startStage(context, client);
@@ -89,6 +91,25 @@ async function tour(context: Context, { client, node, root }: Tour): Promise<voi
   const url = urlOf(one, port, '/');
   const kubectl = hasCommand(context.env['PATH'] ?? '', 'kubectl');
   context.stdout.write(`\n${nextSteps({ dataDir: node.dataDir, kubeconfig: node.kubeconfig, url, kubectl })}`);
+}
+
+/** Pods of an earlier demo go first: one that was crashed before would wait longer and longer for its restart. */
+async function removeLeftovers(client: KubeClient, manifests: readonly Manifest[], signal: AbortSignal): Promise<void> {
+  const names = manifests.map(({ object }) => object.metadata?.name ?? '');
+  const { items } = await client.list<Pod>(PODS, { namespace: 'default', signal });
+  for (const pod of items.filter((item) => names.includes(nameOf(item)))) {
+    await client.delete(PODS, { namespace: 'default', name: nameOf(pod) }, { signal });
+  }
+  const end = systemClock.monotonic() + READY_SECONDS * 1000;
+  for (;;) {
+    const left = (await client.list<Pod>(PODS, { namespace: 'default', signal })).items.filter((item) =>
+      names.includes(nameOf(item)),
+    );
+    if (left.length === 0) return;
+    if (systemClock.monotonic() > end)
+      throw cliError('CLI_TIMEOUT', `Cannot remove the pods of an earlier demo: ${left.map(nameOf).join(', ')}`);
+    await systemClock.sleep(50, { signal });
+  }
 }
 
 function withPort({ object, origin }: Manifest, port: number): Manifest {

@@ -20,7 +20,7 @@ const DEFAULT_LIMITS: WasiLimits = {
   buffers: 1024,
   subscriptions: 4096,
   backlog: 511,
-  socketBytes: 256 * 1024,
+  socketBytes: 64 * 1024,
   directoryEntries: 1 << 18,
   sliceMs: 5,
   memoryBytes: undefined,

@@ -127,11 +127,12 @@ export class ListenerSocket extends SocketDescriptor {
   }
 
   #add(socket: Socket): void {
+    // A peer that goes away before the guest accepts is no error of anybody.
+    socket.on('error', () => {});
     if (this.#queue.length >= this.#limits.backlog) {
       socket.destroy();
       return;
     }
-    socket.on('error', () => {});
     socket.allowHalfOpen = true;
     socket.pause();
     this.#queue.push(socket);

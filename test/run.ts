@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { groups } from './groups.ts';
 import { sweepNamespaces } from './netns/namespace.ts';
 import { type Result, runGroup, skippedGroup } from './run/group.ts';
+import { killOrphans } from './run/machine.ts';
 import { type Options, parseOptions, type Selected, select, USAGE } from './run/options.ts';
 import { runTasks, type Task } from './run/schedule.ts';
 import { announce, type Plan, planSetup } from './run/setup.ts';
@@ -61,6 +62,7 @@ async function runAll({
   options: Options;
 }): Promise<number> {
   const started = performance.now();
+  for (const words of killOrphans()) say(`left behind by a killed run, ended: ${words.slice(0, 120)}`);
   const broken = new Map(plan.obstacles);
   const failedSteps: Result[] = [];
   const results: Result[] = [];

@@ -17,6 +17,8 @@ export function identityOf(pid: number = process.pid): string | undefined {
   }
 }
 
+/** Whether the process is still there. More words may follow the identity: `PID-STARTED-…`. */
 export function isAlive(identity: string): boolean {
-  return identityOf(Number(identity.split('-')[0])) === identity;
+  const [pid, started] = identity.split('-');
+  return identityOf(Number(pid)) === `${pid}-${started}`;
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Group } from '../groups.ts';
-import { identityOf } from '../processes/owner.ts';
+import { identityOf, isAlive } from '../processes/owner.ts';
 import { isRoot } from '../setup/step.ts';
 
 /** How a group is started on this machine: what comes before its command, or why it cannot be. */
@@ -42,13 +42,23 @@ export const RUN_VARIABLE = 'WASMLET_TEST_RUN';
 
 /** Kills, by id, what a group left behind; returns their command lines. */
 export function killLeftovers(mark: string): string[] {
+  return killMarked((found) => found === mark);
+}
+
+/** The same for runs that were killed themselves, before they could clean up. */
+export function killOrphans(): string[] {
+  return killMarked((mark) => !isAlive(mark));
+}
+
+function killMarked(wanted: (mark: string) => boolean): string[] {
   const killed: string[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
-      if (!environment.includes(`${RUN_VARIABLE}=${mark}`)) continue;
+      const mark = environment.find((word) => word.startsWith(`${RUN_VARIABLE}=`))?.slice(RUN_VARIABLE.length + 1);
+      if (mark === undefined || !wanted(mark)) continue;
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
       process.kill(pid, 'SIGKILL');
       killed.push(words);

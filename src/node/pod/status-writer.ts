@@ -131,11 +131,24 @@ export class StatusWriter {
       entry.version = answer.metadata?.resourceVersion;
       return 'written';
     } catch (error) {
-      if (isNotFound(error) || isConflict(error)) return 'gone';
+      if (isNotFound(error)) return 'gone';
+      if (isConflict(error)) return await this.#isAnother(entry);
       if (isInvalid(error) || isForbidden(error)) {
         log.error("the API server refuses a pod's status", { pod: `${namespace}/${name}`, error });
       }
       return 'later';
+    }
+  }
+
+  /** A conflict is either a pod of another uid under the name, or a server that was too busy to merge. */
+  async #isAnother({ pod }: Entry): Promise<'gone' | 'later'> {
+    const { name = '', namespace, uid } = pod.metadata ?? {};
+    try {
+      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TIMEOUT)]);
+      const now = await this.#options.client.get<Pod>(PODS, { namespace, name }, { signal });
+      return now.metadata?.uid === uid ? 'later' : 'gone';
+    } catch (error) {
+      return isNotFound(error) ? 'gone' : 'later';
     }
   }
 }

@@ -95,8 +95,11 @@ export class PodWorker {
     this.#options.push();
   }
 
+  /** The server has no such pod: nobody waits for its last status. That it is to end is the watch's word alone. */
   gone(): void {
-    this.remove(this.#pod);
+    if (this.#observed.lifecycle !== 'terminated') return;
+    this.#news = { ...this.#news, reported: true };
+    this.#options.push();
   }
 
   /** No more effects: the node stops, or drains by itself. */

@@ -81,9 +81,7 @@ function whyEnd(pod: Pod, observed: Observed, now: number): Action | undefined {
   }
   const { rejected } = admit(pod);
   if (rejected !== undefined && observed.network === 'none') {
-    const { reason } = rejected;
-    const message = `Pod was rejected: ${rejected.message}`;
-    return { do: 'terminate', cause: 'rejected', graceSeconds: 1, reason, message };
+    return { do: 'terminate', cause: 'rejected', graceSeconds: 1, ...rejected };
   }
   return undefined;
 }

@@ -10,16 +10,18 @@ import { handlerOf, isolationOf } from './runtime-class.ts';
 
 const RETRY_AFTER = 5_000;
 
-export function terminate(
-  { observed, dependencies }: EffectContext,
-  action: Extract<Action, { do: 'terminate' }>,
-): Change {
+export function terminate(context: EffectContext, action: Extract<Action, { do: 'terminate' }>): Change {
+  const { observed, dependencies } = context;
   const now = dependencies.clock.now();
   const { cause, graceSeconds, reason, message } = action;
   const before = observed.termination;
   const startedAt = before?.cause === cause ? before.startedAt : now;
   const deadline = Math.min(startedAt + graceSeconds * 1000, before?.deadline ?? Number.POSITIVE_INFINITY);
-  const why = { reason: before?.reason ?? reason, message: before?.message ?? message };
+  // Source of the words: kubelet.go rejectPod.
+  const said = cause === 'rejected' ? `Pod was rejected: ${message}` : message;
+  const why = { reason: before?.reason ?? reason, message: before?.message ?? said };
+  if (before === undefined && cause === 'rejected')
+    tell(context, { type: 'Warning', reason: reason ?? '', message: message ?? '' });
   const termination: Termination = {
     cause: before === undefined ? cause : stronger(before.cause, cause),
     startedAt,

@@ -1,6 +1,6 @@
 /** `wasmlet demo`, what `npm start` runs: the main job from a checkout, on a node of its own, shown as it happens. */
 import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { createLog, systemClock, VERSION } from '#kit';
 import { connectByKubeconfig, type KubeClient, PODS } from '#kube';
 import type { Pod } from '#kube/types';
@@ -90,7 +90,9 @@ async function tour(context: Context, { client, node, root }: Tour): Promise<voi
   await stage.finish();
   const url = urlOf(one, port, '/');
   const kubectl = hasCommand(context.env['PATH'] ?? '', 'kubectl');
-  context.stdout.write(`\n${nextSteps({ dataDir: node.dataDir, kubeconfig: node.kubeconfig, url, kubectl })}`);
+  context.stdout.write(
+    `\n${nextSteps({ dataDir: shown(node.dataDir), kubeconfig: shown(node.kubeconfig), url, kubectl })}`,
+  );
 }
 
 /** Pods of an earlier demo go first: one that was crashed before would wait longer and longer for its restart. */
@@ -165,8 +167,14 @@ async function finish(context: Context, node: Standalone, dataDir: string): Prom
   const pods = node.pods().length;
   await node.stop();
   context.stdout.write(
-    `\nstopped ${pods} pod(s), the node and its API. State is kept in ${dataDir}; 'npm start' goes on from there, 'bin/wasmlet reset --data-dir ${dataDir}' removes it.\n`,
+    `\nstopped ${pods} pod(s), the node and its API. State is kept in ${shown(dataDir)}; 'bin/wasmlet reset --data-dir ${shown(dataDir)}' removes it.\n`,
   );
+}
+
+/** A path as a person in this folder would type it. */
+function shown(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === '' || near.startsWith('..') ? path : near;
 }
 
 function withLog(error: unknown, dataDir: string): unknown {

@@ -42,7 +42,7 @@ export interface PodManager {
   images(): Promise<readonly ContainerImage[]>;
 }
 
-/** Which of two sets of names the node shows; decision in docs/decisions/0008-node-identity.md. */
+/** Which of two sets of names the node shows; decision in docs/decisions/0009-node-identity.md. */
 export type Profile = 'krustlet' | 'conformance';
 export type Arch = 'wasm32-wasi' | 'wasm32-wagi';
 

@@ -3,7 +3,7 @@
  *
  * `krustlet` is the default: pods that were written for Krustlet keep working, and DaemonSets that select
  * `kubernetes.io/os: linux` (kube-proxy, network plugins), which no WebAssembly node can run, stay away.
- * `conformance` shows the machine's own, as a kubelet does. See docs/decisions/0008-node-identity.md.
+ * `conformance` shows the machine's own, as a kubelet does. See docs/decisions/0009-node-identity.md.
  */
 import type { Node as NodeObject, Taint } from '#kube/types';
 import type { Arch, NodeOptions, Profile } from '../contract.ts';

@@ -8,7 +8,12 @@ import type { Layout } from './layout.ts';
 const SYMLINK_FOLLOW = 1;
 
 export function pathFunctions(context: P1Context, layout: Layout): P1Functions {
-  return { ...nameFunctions(context), ...linkFunctions(context), ...lookupFunctions(context, layout) };
+  return {
+    ...nameFunctions(context),
+    ...linkFunctions(context),
+    ...statusFunctions(context, layout),
+    ...openFunctions(context),
+  };
 }
 
 function nameFunctions(context: P1Context): P1Functions {
@@ -57,7 +62,7 @@ function linkFunctions(context: P1Context): P1Functions {
   };
 }
 
-function lookupFunctions(context: P1Context, layout: Layout): P1Functions {
+function statusFunctions(context: P1Context, layout: Layout): P1Functions {
   const { memory, table } = context;
   return {
     path_filestat_get(fd: number, flags: number, path: number, length: number, result: number) {
@@ -76,6 +81,12 @@ function lookupFunctions(context: P1Context, layout: Layout): P1Functions {
       const set = readTimes(accessed, modified, times);
       table.directory(fd).setTimesAt(readPath(context, path, length), set, { follow: follows(flags) });
     },
+  };
+}
+
+function openFunctions(context: P1Context): P1Functions {
+  const { memory, table } = context;
+  return {
     path_open(
       fd: number,
       flags: number,

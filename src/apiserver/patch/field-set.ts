@@ -29,12 +29,15 @@ export class FieldSet {
   }
 
   union(other: FieldSet): FieldSet {
+    if (other.empty) return this;
+    if (this.empty) return other;
     const keys = new Set([...this.children.keys(), ...other.children.keys()]);
     const children = [...keys].map((key) => [key, this.below(key).union(other.below(key))] as const);
     return new FieldSet([...this.members, ...other.members], children);
   }
 
   intersection(other: FieldSet): FieldSet {
+    if (this.empty || other.empty) return EMPTY;
     const members = [...this.members].filter((member) => other.members.has(member));
     return new FieldSet(
       members,
@@ -43,6 +46,7 @@ export class FieldSet {
   }
 
   difference(other: FieldSet): FieldSet {
+    if (this.empty || other.empty) return this;
     const members = [...this.members].filter((member) => !other.members.has(member));
     return new FieldSet(
       members,
@@ -52,6 +56,7 @@ export class FieldSet {
 
   /** As difference, and a member of the other set takes what is below it too. */
   recursiveDifference(other: FieldSet): FieldSet {
+    if (this.empty || other.empty) return this;
     const members = [...this.members].filter((member) => !other.members.has(member));
     const children = mapped(this, (key, child) =>
       other.members.has(key) ? EMPTY : child.recursiveDifference(other.below(key)),
@@ -129,8 +134,21 @@ export function fromFieldsV1(fields: unknown, depth = 0): FieldSet {
   return new FieldSet(members, children);
 }
 
+const canonical = new Map<string, PathElement>();
+/** Enough for the elements of the objects at work; then it starts anew. */
+const MAX_CANONICAL = 2000;
+
 function canonicalElement(key: string): PathElement {
   if (!key.startsWith('k:') && !key.startsWith('v:')) return key;
+  const known = canonical.get(key);
+  if (known !== undefined) return known;
+  if (canonical.size >= MAX_CANONICAL) canonical.clear();
+  const element = readElement(key);
+  if (key.length < 200) canonical.set(key, element);
+  return element;
+}
+
+function readElement(key: string): PathElement {
   try {
     const value: unknown = JSON.parse(key.slice(2));
     return key.startsWith('k:') && isFields(value) ? keyElement(value) : `${key.slice(0, 2)}${JSON.stringify(value)}`;

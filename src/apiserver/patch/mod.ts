@@ -48,17 +48,16 @@ function patched(request: PatchRequest, current: ApiObject): Decoded {
   else next = applyStrategicMergePatch(kind, current, body);
   if (!isFields(next)) throw badPatch(next, 'json: cannot unmarshal into Go value');
   const report = validateStructure(kind, next);
-  const shown = type === 'strategic' ? goText(body) : next;
-  if (report.error !== undefined) throw badPatch(shown, report.error);
+  const shown = (): unknown => (type === 'strategic' ? goText(body) : next);
+  if (report.error !== undefined) throw badPatch(shown(), report.error);
   const problems = [...strict, ...report.strict];
   if (fieldValidation === 'Strict' && problems.length > 0) {
-    throw badPatch(shown, `strict decoding error: ${problems.join(', ')}`);
+    throw badPatch(shown(), `strict decoding error: ${problems.join(', ')}`);
   }
   const object = throughTypes(kind, next);
   applyDefaults(kind, object);
-  const round = throughTypes(kind, object);
-  trackUpdate(round, current, request);
-  return { object: round, warnings: fieldValidation === 'Warn' ? problems : [] };
+  trackUpdate(object, current, request);
+  return { object, warnings: fieldValidation === 'Warn' ? problems : [] };
 }
 
 /** Source: apiserver `patch.go`: the patched object (of a strategic patch: the patch) is the invalid value. */

@@ -146,6 +146,8 @@ function compareMaps(field: Field, { before, after, path }: Pair, into: Differen
   const left = isFields(before) ? before : {};
   const right = isFields(after) ? after : {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    // Most writes change the status or the spec and leave the rest: a plain comparison is cheaper than a typed one.
+    if (path.length < 2 && deepEqual(left[key], right[key])) continue;
     const pair = { before: left[key], after: right[key], path: [...path, `f:${key}`] };
     compare(childOf(field, key) ?? {}, pair, into);
   }

@@ -77,11 +77,16 @@ function indexByKind(): Map<string, string> {
   return index;
 }
 
+const resolutions = new WeakMap<Field, Field>();
+
 /** The field with what its reference says: properties, type and format of the definition, list and patch rules of the field. */
 export function resolved(field: Field): Field {
   if (field.ref === undefined) return field;
-  const target = definitionNamed(field.ref);
-  return { ...target, ...field };
+  const known = resolutions.get(field);
+  if (known !== undefined) return known;
+  const made = { ...definitionNamed(field.ref), ...field };
+  resolutions.set(field, made);
+  return made;
 }
 
 /** The field of a property, or of a map's values; undefined where the schema has none. */
@@ -100,6 +105,7 @@ export const RAW_EXTENSION = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 
 /** Definitions whose values are not objects with properties, or are free. */
 export function isLeaf(ref: string | undefined): boolean {
-  if (ref === undefined) return false;
-  return [TIME, MICRO_TIME, QUANTITY, INT_OR_STRING, FIELDS_V1, RAW_EXTENSION].includes(ref);
+  return ref !== undefined && LEAVES.has(ref);
 }
+
+const LEAVES = new Set([TIME, MICRO_TIME, QUANTITY, INT_OR_STRING, FIELDS_V1, RAW_EXTENSION]);

@@ -32,16 +32,29 @@ export function prune<T extends object>(gvk: GroupVersionKind, object: T): T {
   return name === undefined ? object : (pruned({ ref: name }, object) as T);
 }
 
+const written = new WeakMap<Definition, readonly (readonly [string, Field])[]>();
+
+/** The properties that Go writes though nobody set them. */
+function writtenOf(definition: Definition): readonly (readonly [string, Field])[] {
+  const known = written.get(definition);
+  if (known !== undefined) return known;
+  const made = Object.entries(definition.properties ?? {}).filter(([, { empty }]) => empty === 'write');
+  written.set(definition, made);
+  return made;
+}
+
 function throughStruct(definition: Definition, value: unknown): Fields {
   const given = isObject(value) ? value : {};
+  const properties = definition.properties ?? {};
   const out: Fields = {};
-  for (const [key, field] of Object.entries(definition.properties ?? {})) {
-    const child = Object.hasOwn(given, key) ? given[key] : undefined;
-    const next = child === undefined || child === null ? undefined : through(field, child);
-    if (next === undefined) {
-      if (field.empty === 'write') out[key] = zeroOf(field);
-    } else if (field.empty !== 'drop' || !isZero(next)) out[key] = next;
+  for (const key of Object.keys(given)) {
+    const child = given[key];
+    const field = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (field === undefined || child === undefined || child === null) continue;
+    const next = through(field, child);
+    if (field.empty !== 'drop' || !isZero(next)) out[key] = next;
   }
+  for (const [key, field] of writtenOf(definition)) out[key] ??= zeroOf(field);
   return out;
 }
 
@@ -71,7 +84,10 @@ function throughReference(ref: string, value: unknown): unknown {
   return definition.properties === undefined ? value : throughStruct(definition, value);
 }
 
+const CANONICAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 function timeText(value: unknown, digits: 0 | 6): unknown {
+  if (digits === 0 && typeof value === 'string' && CANONICAL.test(value)) return value;
   const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(time)) return value;
   const seconds = new Date(time).toISOString().slice(0, 19);

@@ -39,11 +39,21 @@ function visit(field: Field, value: unknown): void {
   }
 }
 
+const scalars = new Map<string, readonly (readonly [string, unknown])[]>();
+
 /** The schema's own defaults that are no zero values: zero values are the encoder's business. */
+function scalarsOf(ref: string): readonly (readonly [string, unknown])[] {
+  const known = scalars.get(ref);
+  if (known !== undefined) return known;
+  const properties = Object.entries(definitionNamed(ref).properties ?? {});
+  const made = properties.map(([key, field]) => [key, field.default] as const).filter(([, wanted]) => isScalar(wanted));
+  scalars.set(ref, made);
+  return made;
+}
+
 function defaultScalars(ref: string, value: Fields): void {
-  for (const [key, field] of Object.entries(definitionNamed(ref).properties ?? {})) {
-    const missing = value[key] === undefined || value[key] === null || value[key] === '';
-    if (missing && field.default !== '' && isScalar(field.default)) value[key] = field.default;
+  for (const [key, wanted] of scalarsOf(ref)) {
+    if (value[key] === undefined || value[key] === null || value[key] === '') value[key] = wanted;
   }
 }
 

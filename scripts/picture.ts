@@ -1,5 +1,5 @@
 /**
- * Records a command's last screen as an SVG for the documentation: `node scripts/picture.ts FILE.svg COLUMNS ROWS COMMAND…`.
+ * Records a command's last screen as an SVG for the documentation: `node scripts/picture.ts FILE.svg COLUMNS ROWS COMMAND…`; TITLE is what its first line says.
  * The command runs in a terminal of that size (util-linux `script`), so the picture is what a person would see.
  */
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ const { stdout } = spawnSync('script', ['-qec', shell, '/dev/null'], {
   timeout: 120_000,
 });
 const lines = lastScreen(stdout, Number(rows));
-writeFileSync(file, svg(lines, Number(columns), command.join(' ')));
+writeFileSync(file, svg(lines, Number(columns), process.env['TITLE'] ?? command.join(' ')));
 process.stdout.write(`${lines.join('\n')}\n`);
 
 /** Enough of a terminal for our own output: lines, carriage return, cursor up, erase below. */
@@ -21,7 +21,6 @@ function lastScreen(text: string, height: number): string[] {
   const screen: string[] = [''];
   let row = 0;
   let column = 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the terminal's control sequences
   for (const part of text.match(/\u001b\[[0-9;]*[A-Za-z]|\r|\n|[^\u001b\r\n]+/g) ?? []) {
     const sequence = /^\u001b\[([0-9]*)[0-9;]*([A-Za-z])$/.exec(part);
     if (sequence?.[2] === 'A') row = Math.max(0, row - Number(sequence[1] || 1));

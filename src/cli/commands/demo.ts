@@ -79,6 +79,7 @@ async function tour(context: Context, { client, node, root }: Tour): Promise<voi
   await using stage = await startStage(context, client);
   const [one, two] = await stage.until('both pods Ready', bothReady, READY_SECONDS);
   for (const pod of [one, two]) stage.note(await ask(pod, port, '/', signal));
+  await stage.pause();
   const before = restartsOf(two);
   stage.note(`killing ${nameOf(two)}: ${(await ask(two, port, '/crash', signal)).trim()}`);
   const back = await stage.until(
@@ -87,6 +88,7 @@ async function tour(context: Context, { client, node, root }: Tour): Promise<voi
     READY_SECONDS,
   );
   stage.note(await ask(back, port, '/', signal));
+  await stage.pause();
   await stage.finish();
   const url = urlOf(one, port, '/');
   const kubectl = hasCommand(context.env['PATH'] ?? '', 'kubectl');
@@ -167,7 +169,7 @@ async function finish(context: Context, node: Standalone, dataDir: string): Prom
   const pods = node.pods().length;
   await node.stop();
   context.stdout.write(
-    `\nstopped ${pods} pod(s), the node and its API. State is kept in ${shown(dataDir)}; 'bin/wasmlet reset --data-dir ${shown(dataDir)}' removes it.\n`,
+    `\nstopped ${pods} pod(s), the node and its API. State is kept in ${shown(dataDir)};\n'bin/wasmlet reset --data-dir ${shown(dataDir)}' removes it.\n`,
   );
 }
 

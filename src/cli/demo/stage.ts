@@ -14,12 +14,15 @@ export interface Stage extends AsyncDisposable {
   until<T>(what: string, look: (pods: Pod[]) => T | undefined, seconds: number): Promise<T>;
   /** A line between the pods' own. */
   note(text: string): void;
+  /** Gives a person at a terminal the time to look; nothing in a pipe. */
+  pause(): Promise<void>;
   /** Stops drawing and leaves the last picture. */
   finish(): Promise<void>;
 }
 
 const REDRAW_MS = 150;
 const ROWS = 18;
+const LOOK_MS = 1200;
 
 export async function startStage(context: Context, client: KubeClient): Promise<Stage> {
   const stage = new LiveStage(context, client);
@@ -63,6 +66,10 @@ class LiveStage implements Stage {
 
   note(text: string): void {
     for (const line of text.split('\n')) this.#log('you', line);
+  }
+
+  async pause(): Promise<void> {
+    if (this.#live) await systemClock.sleep(LOOK_MS, { signal: this.#signal });
   }
 
   async finish(): Promise<void> {

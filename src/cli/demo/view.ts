@@ -63,7 +63,8 @@ export function screen(
 ): string[] {
   const table = podTable(pods, now).trimEnd().split('\n');
   const room = Math.max(2, rows - table.length - 4);
-  const tail = logs.slice(-room).map(({ pod, text }) => `  ${pod} | ${printable(text)}`);
+  const width = Math.max(0, ...logs.map(({ pod }) => pod.length));
+  const tail = logs.slice(-room).map(({ pod, text }) => `  ${pod.padStart(width)} | ${printable(text)}`);
   return [...table, '', ...tail].map((line) => cut(line, columns));
 }
 

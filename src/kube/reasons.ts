@@ -41,7 +41,6 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   NODE_POD_UNKNOWN: { status: 404 },
   NODE_CONTAINER_UNKNOWN: { status: 404 },
   NODE_LOG_UNAVAILABLE: { status: 400 },
-  NODE_REQUEST_INVALID: { status: 400 },
   POD_CONFIG_INVALID: { reason: 'CreateContainerConfigError' },
   POD_RUNTIME_CLASS_UNKNOWN: { reason: 'FailedCreatePodSandBox' },
   POD_VOLUME_UNSUPPORTED: { reason: 'FailedMount' },

@@ -10,12 +10,10 @@ export const NODE_ERRORS = {
   NODE_NOT_REGISTERED: { retry: 'later', blame: 'system' },
   NODE_NAME_TAKEN: { retry: 'never', blame: 'user' },
   NODE_CERTIFICATE_DENIED: { retry: 'never', blame: 'user' },
-  NODE_CERTIFICATE_PENDING: { retry: 'later', blame: 'user' },
   NODE_CERTIFICATE_UNUSABLE: { retry: 'later', blame: 'system' },
   NODE_POD_UNKNOWN: { retry: 'never', blame: 'user' },
   NODE_CONTAINER_UNKNOWN: { retry: 'never', blame: 'user' },
   NODE_LOG_UNAVAILABLE: { retry: 'later', blame: 'user' },
-  NODE_REQUEST_INVALID: { retry: 'never', blame: 'user' },
 } as const;
 
 export const nodeError = defineErrors(NODE_ERRORS);

@@ -118,7 +118,7 @@ async function issued(name: string, { client, clock, log, signal, onPending }: R
     const verdict = verdictOf(object);
     if (verdict instanceof Error) done.reject(verdict);
     else if (verdict !== undefined) done.resolve(verdict);
-    else onPending?.(name);
+    else if (type === 'added') onPending?.(name);
   });
   requests.start();
   try {

@@ -23,6 +23,7 @@ import { identityOf } from '../registration/profile.ts';
 import { nodeReference } from '../status/reporter.ts';
 import { addressTowards, checkAddress } from './address.ts';
 import { claimDataDir, keepName } from './data-dir.ts';
+import { endingOf } from './ending.ts';
 import { readClientAuthority } from './files.ts';
 import { type Presence, startPresence } from './presence.ts';
 
@@ -253,14 +254,17 @@ class Host implements Node {
     return this.#pods?.pods() ?? [];
   }
 
-  /** With guests to end, the node says first that it goes, so that nothing new is sent to it. */
+  /**
+   * With guests to end, the node says first that it goes, so that nothing new is sent to it. `keep` becomes `end` when the
+   * machine goes down, or `wasmlet down` said so.
+   */
   async stop(options: { readonly guests: 'keep' | 'end'; readonly signal?: AbortSignal | undefined }): Promise<void> {
     if (options.guests === 'end') {
       await this.#presence
         ?.leave()
         .catch((error) => this.#log.debug('Cannot say goodbye', { error: messageOf(error) }));
     }
-    await this.#pods?.stop(options);
+    await this.#pods?.stop({ ...options, guests });
     const written = this.#events?.flush();
     await Promise.race([written, this.#clock.sleep(LAST_WORDS, { signal: this.#stop.signal })]).catch(() => {});
     await this[Symbol.asyncDispose]();

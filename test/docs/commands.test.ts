@@ -86,15 +86,30 @@ async function execute(mine: readonly Block[], dir: string): Promise<void> {
   }
 }
 
-/** Stops at the first command that fails; what goes on until Ctrl-C gets it after ten seconds. */
+/**
+ * Stops at the first command that fails. What goes on until Ctrl-C gets it after ten seconds; and as a person types slower than a
+ * pod starts, logs are asked for until they are there.
+ */
 function scriptOf(mine: readonly Block[]): string {
-  const follow =
-    'follow() { timeout --foreground --signal=INT --kill-after=20 10 "$@"; local code=$?; [ $code = 124 ] || [ $code = 130 ] || [ $code = 0 ]; }';
   const lines = mine
     .flatMap(({ commands }) => commands)
     .filter((line) => !line.includes('…'))
-    .map((line) => `echo ${quote(`$ ${line}`)}\n${endless(line) ? `follow ${line}` : line} || exit 1`);
-  return ['exec 2>&1', follow, ...lines].join('\n');
+    .map((line) => `echo ${quote(`$ ${line}`)}\n${wrapperOf(line)}${line} || exit 1`);
+  return ['exec 2>&1', FOLLOW, PATIENTLY, ...lines].join('\n');
+}
+
+const FOLLOW = `follow() {
+  timeout --foreground --signal=INT --kill-after=20 10 "$@"
+  local code=$?
+  [ $code = 124 ] || [ $code = 130 ] || [ $code = 0 ]
+}`;
+const PATIENTLY = `patiently() {
+  for second in $(seq 20); do "$@" && return; sleep 1; done
+  return 1
+}`;
+
+function wrapperOf(line: string): string {
+  return `${/^(wasmlet|kubectl) logs\b/.test(line) ? 'patiently ' : ''}${endless(line) ? 'follow ' : ''}`;
 }
 
 function endless(line: string): boolean {

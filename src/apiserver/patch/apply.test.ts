@@ -277,6 +277,14 @@ describe('server-side apply', () => {
 });
 
 describe('applyPatch() of the other flavours', () => {
+  it('forgets all managers when a patch empties their list', () => {
+    const old = created(MAPS, { metadata: { name: 'm' }, data: { a: '1' } });
+    for (const value of [[], [{}]]) {
+      const body = [{ op: 'replace', path: '/metadata/managedFields', value }];
+      assert.equal(patch(old, body, { kind: MAPS, type: 'json' }).metadata.managedFields, undefined);
+    }
+  });
+
   it('answers 422 to what the kind does not have, and 200 with warnings when asked for those', () => {
     const old = created(MAPS, { metadata: { name: 'm' }, data: { a: '1' } });
     const base = {

@@ -13,6 +13,7 @@ import {
 import { apiVersionOf } from '../kinds.ts';
 import { badRequest, notFound, StatusError } from '../status.ts';
 import type { ApiObject, Decoded, Endpoint, PatchRequest } from '../surface.ts';
+import { keepReset } from '../validation/mod.ts';
 import { invalidFields, plainError } from '../validation/problems.ts';
 import { foldStringData } from '../validation/secret-data.ts';
 import { FieldSet, setOf } from './field-set.ts';
@@ -56,6 +57,7 @@ function patched(request: PatchRequest, current: ApiObject): Decoded {
   }
   const object = throughTypes(kind, next);
   applyDefaults(kind, object);
+  keepReset(next, object);
   trackUpdate(object, current, request);
   return { object, warnings: fieldValidation === 'Warn' ? problems : [] };
 }

@@ -48,7 +48,19 @@ export function decode(
   const object = { kind: expected.kind, apiVersion: apiVersionOf(expected), ...rest } as ApiObject;
   object.metadata ??= {};
   foldStringData(object);
+  keepReset(body, object);
   return { object, warnings: fieldValidation === 'Warn' ? report.strict : [] };
+}
+
+/** An empty list of managers asks to forget them all, so it must outlive the types, which leave empty lists out. */
+export function keepReset(sent: object, object: ApiObject): void {
+  const { metadata } = sent as { metadata?: { managedFields?: unknown } | null };
+  const { managedFields } = metadata ?? {};
+  const [only] = Array.isArray(managedFields) ? (managedFields as unknown[]) : [];
+  const empty = typeof only === 'object' && only !== null && Object.keys(only).length === 0;
+  if (Array.isArray(managedFields) && (managedFields.length === 0 || (managedFields.length === 1 && empty))) {
+    object.metadata.managedFields = [];
+  }
 }
 
 /** The kind of what is sent: a subresource may have one of its own. */

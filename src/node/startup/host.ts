@@ -259,7 +259,8 @@ class Host implements Node {
    * machine goes down, or `wasmlet down` said so.
    */
   async stop(options: { readonly guests: 'keep' | 'end'; readonly signal?: AbortSignal | undefined }): Promise<void> {
-    if (options.guests === 'end') {
+    const guests = await endingOf(options.guests, this.#options);
+    if (guests === 'end') {
       await this.#presence
         ?.leave()
         .catch((error) => this.#log.debug('Cannot say goodbye', { error: messageOf(error) }));

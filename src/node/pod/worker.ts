@@ -23,6 +23,13 @@ import { type PodPlaces, placesOf } from './places.ts';
 /** A loop that goes on longer has a mistake in it; it is taken up again later. */
 const MAX_STEPS = 300;
 const TROUBLE_RETRY = 10_000;
+/**
+ * A status is written when a pod comes to rest, when news came, and while an effect takes longer than this, in
+ * milliseconds: a pod that starts in no time costs one write.
+ */
+const SLOW = 200;
+/** What ends is told before the rest of the work. */
+const TOLD_BEFORE: ReadonlySet<Action['do']> = new Set(['backOff', 'kill', 'cleanup', 'finish']);
 /** Sleeps are cut, so that a clock that is set meanwhile is noticed. */
 const MAX_SLEEP = 600_000;
 
@@ -113,10 +120,12 @@ export class PodWorker {
     this.#alarm?.abort();
     for (let step = 0; step < MAX_STEPS; step++) {
       await this.#takeNews();
-      this.#publish();
-      if (this.#halted) return;
+      if (this.#halted) return this.#publish();
       const actions = plan(this.#pod, this.#observed, this.#now());
       const [first] = actions;
+      const atRest = first === undefined || first.do === 'wait';
+      if (atRest || TOLD_BEFORE.has(first.do) || (step === 0 && this.#observed.previous.phase !== undefined))
+        this.#publish();
       if (first === undefined) return;
       if (first.do === 'wait') return this.#wakeAt(first.until);
       for (const action of actions) await this.#act(action);
@@ -159,11 +168,18 @@ export class PodWorker {
       signal,
       failures: this.#failures,
     };
+    const soon = new AbortController();
+    this.#options.dependencies.clock.sleep(SLOW, { signal: soon.signal }).then(
+      () => this.#publish(),
+      () => {},
+    );
     try {
       this.#merge(await carryOut(context, action));
     } catch (error) {
       // An interrupted effect changed nothing that is known; the next plan starts from there.
       if (!signal.aborted) this.#trouble(action, error);
+    } finally {
+      soon.abort();
     }
   }
 

@@ -14,7 +14,23 @@ const TIMEOUT = 10_000;
 export function createObjectSource({ client, clock }: { client: KubeClient; clock: Clock }): ObjectSource {
   const kept = new Map<string, { readonly at: number; readonly object: KubeObject }>();
 
+  /** Many pods that start at once ask for the same object: one request answers them all. */
+  const asked = new Map<string, Promise<KubeObject>>();
+
   async function get<T extends KubeObject>(resource: Resource, namespace: string, name: string): Promise<T> {
+    const key = `${resource.plural}/${namespace}/${name}`;
+    const already = asked.get(key);
+    if (already !== undefined) return (await already) as T;
+    const answer = ask<T>(resource, namespace, name);
+    asked.set(key, answer);
+    try {
+      return await answer;
+    } finally {
+      asked.delete(key);
+    }
+  }
+
+  async function ask<T extends KubeObject>(resource: Resource, namespace: string, name: string): Promise<T> {
     const key = `${resource.plural}/${namespace}/${name}`;
     const known = kept.get(key);
     if (known !== undefined && clock.now() - known.at < FRESH) return known.object as T;

@@ -110,6 +110,12 @@ for (const kubectl of kubectls()) {
       assert.match(await out('get configmap csa -o yaml --show-managed-fields'), /manager: x\n\s+operation: Apply/);
     });
 
+    it('forgets who set what when it is asked to', async () => {
+      await ask('create configmap forgotten --from-literal=a=1');
+      await ask(`patch configmap forgotten --type=merge -p '{"metadata":{"managedFields":[{}]}}'`);
+      assert.doesNotMatch(await out('get configmap forgotten -o yaml --show-managed-fields'), /managedFields/);
+    });
+
     it('shows what would change, and changes nothing', async () => {
       const { code, stdout } = await ask('diff -f -', { input: configMap('csa', { a: '9' }), accept: [1] });
       assert.equal(code, 1);

@@ -48,8 +48,8 @@ export type MakePods = (means: PodMeans) => Promise<PodSide>;
 
 const KUBELET_PORT = 10250;
 const HEALTHZ_PORT = 10248;
-/** How long a node that stops waits for its last events to be written, in milliseconds. */
-const LAST_WORDS = 1_000;
+/** How long a node that stops waits for its last status and events to be written, in milliseconds. */
+const LAST_WORDS = 1_500;
 
 export async function startHost(options: NodeOptions, makePods: MakePods): Promise<Node> {
   const host = new Host(options);
@@ -261,14 +261,19 @@ class Host implements Node {
   async stop(options: { readonly guests: 'keep' | 'end'; readonly signal?: AbortSignal | undefined }): Promise<void> {
     const guests = await endingOf(options.guests, this.#options);
     if (guests === 'end') {
-      await this.#presence
-        ?.leave()
-        .catch((error) => this.#log.debug('Cannot say goodbye', { error: messageOf(error) }));
+      await this.#within(LAST_WORDS, this.#presence?.leave());
     }
     await this.#pods?.stop({ ...options, guests });
-    const written = this.#events?.flush();
-    await Promise.race([written, this.#clock.sleep(LAST_WORDS, { signal: this.#stop.signal })]).catch(() => {});
+    await this.#within(LAST_WORDS, this.#events?.flush());
     await this[Symbol.asyncDispose]();
+  }
+
+  /** Last words are worth a moment, not a minute of an API server that is away. */
+  async #within(ms: number, words: Promise<void> | undefined): Promise<void> {
+    const said = words?.catch((error) => this.#log.debug('Cannot say goodbye', { error: messageOf(error) }));
+    const enough = new AbortController();
+    await Promise.race([said, this.#clock.sleep(ms, { signal: enough.signal }).catch(() => {})]);
+    enough.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

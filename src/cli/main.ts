@@ -81,9 +81,19 @@ function stopAtSignal(): AbortController {
   return stop;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  printError(stderr, error);
-  process.exitCode = exitCodeOf(error);
+async function exitCode(): Promise<number> {
+  try {
+    return await main(process.argv.slice(2));
+  } catch (error) {
+    printError(stderr, error);
+    return exitCodeOf(error);
+  }
 }
+
+/** Ends the process though something may still be open: a command that failed half-way must not hang on what it left. */
+async function end(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+  process.exit(code);
+}
+
+await end(await exitCode());

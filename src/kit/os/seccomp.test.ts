@@ -7,13 +7,17 @@ const os = new URL('./mod.ts', import.meta.url).href;
 describe('refuseSystemCalls()', () => {
   it('leaves files, threads and wasm, and refuses programs, sockets and foreign processes', () => {
     const code = `
-      import { refuseSystemCalls, setNoNewPrivs, syscall } from ${JSON.stringify(os)};
+      import { refuseRings, refuseSystemCalls, setNoNewPrivs, syscall } from ${JSON.stringify(os)};
       import { spawnSync } from 'node:child_process';
       import { readFileSync } from 'node:fs';
       import { createSocket } from 'node:dgram';
       import { connect } from 'node:net';
       import { Worker } from 'node:worker_threads';
-      setNoNewPrivs();
+      if (process.argv.at(-1) !== 'executed') {
+        setNoNewPrivs();
+        refuseRings();
+        process.execve(process.execPath, [process.execPath, ...process.execArgv, 'executed']);
+      }
       refuseSystemCalls();
       const heard = (emitter, name) => new Promise((resolve) => emitter.once(name, resolve));
       const result = {
@@ -23,8 +27,8 @@ describe('refuseSystemCalls()', () => {
         connect: (await heard(connect(9, '127.0.0.1'), 'error')).code,
         datagram: await new Promise((resolve) => { try { createSocket('udp4').on('error', (e) => resolve(e.code)).bind(0); } catch (e) { resolve(e.code); } }),
         ptrace: syscall(process.arch === 'x64' ? 101 : 117, 0, 0, 0, 0),
-        worker: await heard(new Worker('require("node:worker_threads").parentPort.postMessage(require("node:fs").readFileSync("/proc/self/stat").length > 0)', { eval: true }), 'message'),
-        inside: await heard(new Worker('require("node:worker_threads").parentPort.postMessage(require("node:child_process").spawnSync("/bin/true").error.code)', { eval: true }), 'message'),
+        worker: await heard(new Worker('process.getBuiltinModule("node:worker_threads").parentPort.postMessage(process.getBuiltinModule("node:fs").readFileSync("/proc/self/stat").length > 0)', { eval: true }), 'message'),
+        inside: await heard(new Worker('process.getBuiltinModule("node:worker_threads").parentPort.postMessage(process.getBuiltinModule("node:child_process").spawnSync("/bin/true").error.code)', { eval: true }), 'message'),
         file: readFileSync('/proc/self/stat').length > 0,
         wasm: WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])),
       };

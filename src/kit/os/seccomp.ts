@@ -1,8 +1,11 @@
 /**
  * Seccomp: system calls that this process gives up for good, on all its threads. A list of what is refused, not of what is allowed: Node
  * and V8 are too large for the latter, and what matters is what a process needs to get out: new programs, other processes, new sockets.
- * Refused calls answer EPERM. Node has to be started with UV_USE_IO_URING=0: a ring would do behind this filter what it refuses, and
- * libuv ends the process when one that it has made stops to answer. Source: Linux `include/uapi/linux/{seccomp,filter,audit}.h`, seccomp(2); numbers as in `ffi.ts`.
+ * Refused calls answer EPERM.
+ *
+ * In two steps, because of what libuv makes when it boots: a ring (io_uring) would do behind this filter what it refuses, and libuv ends the
+ * process when one that it has made stops to answer. So a launcher refuses `rings` for itself and executes the program, which then finds
+ * none and polls as before; the program refuses the rest, execve too. Source: Linux `include/uapi/linux/{seccomp,filter,audit}.h`, seccomp(2); numbers as in `ffi.ts`.
  */
 import { checked } from './errno.ts';
 import { pointerTo, syscall } from './ffi.ts';
@@ -19,8 +22,13 @@ const EPERM = 1;
 const ENOSYS = 38;
 const ESRCH = 3;
 
+type Numbers = Readonly<Record<string, readonly [number, number]>>;
+
+const RINGS: Numbers = { io_uring_setup: [425, 425], io_uring_enter: [426, 426], io_uring_register: [427, 427] };
+
 /** x86-64's number, then arm64's; -1 where there is none. */
-const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
+const REFUSED: Numbers = {
+  ...RINGS,
   // new programs and processes
   execve: [59, 221],
   execveat: [322, 281],
@@ -67,9 +75,6 @@ const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
   bpf: [321, 280],
   perf_event_open: [298, 241],
   userfaultfd: [323, 282],
-  io_uring_setup: [425, 425],
-  io_uring_enter: [426, 426],
-  io_uring_register: [427, 427],
   keyctl: [250, 219],
   add_key: [248, 217],
   request_key: [249, 218],
@@ -111,16 +116,24 @@ function when(number: number, check: readonly Instruction[]): Instruction[] {
   return [isEqual(number, 0, check.length), ...check];
 }
 
-function program(ownPid: number): Instruction[] {
-  const numbers = Object.values(REFUSED).map(([x64, arm64]) => (X64 ? x64 : arm64));
+function refuseAll(calls: Numbers): Instruction[] {
+  const numbers = Object.values(calls).map(([x64, arm64]) => (X64 ? x64 : arm64));
+  return numbers.filter((number) => number >= 0).flatMap((number) => when(number, [refuse(EPERM)]));
+}
+
+const START: readonly Instruction[] = [
+  load(ARCHITECTURE),
+  isEqual(AUDIT_ARCH, 1, 0),
+  KILL,
+  load(NUMBER),
+  isAtLeast(X32_BIT, 0, 1),
+  KILL,
+];
+
+function wholeProgram(ownPid: number): Instruction[] {
   return [
-    load(ARCHITECTURE),
-    isEqual(AUDIT_ARCH, 1, 0),
-    KILL,
-    load(NUMBER),
-    isAtLeast(X32_BIT, 0, 1),
-    KILL,
-    ...numbers.filter((number) => number >= 0).flatMap((number) => when(number, [refuse(EPERM)])),
+    ...START,
+    ...refuseAll(REFUSED),
     // glibc falls back to clone, whose flags can be looked at.
     ...when(CALL.clone3, [refuse(ENOSYS)]),
     ...when(CALL.clone, [load(argument(0)), hasBits(CLONE_THREAD, 1, 0), refuse(EPERM), ALLOW]),
@@ -131,11 +144,18 @@ function program(ownPid: number): Instruction[] {
   ];
 }
 
-/**
- * Gives the calls up, on every thread and for good. Needs no_new_privs. Throws a `SystemError` where the kernel has no seccomp filters.
- */
+/** Refuses rings to this thread and what it executes. Needs no_new_privs. */
+export function refuseRings(): void {
+  install([...START, ...refuseAll(RINGS), ALLOW], 0);
+}
+
+/** Refuses everything in the table to every thread of this process, for good. Needs no_new_privs, and `refuseRings` before it was executed. */
 export function refuseSystemCalls(): void {
-  const instructions = program(process.pid);
+  install(wholeProgram(process.pid), FILTER_FLAG_TSYNC);
+}
+
+/** Throws a `SystemError` where the kernel has no seccomp filters. */
+function install(instructions: readonly Instruction[], flags: number): void {
   const bytes = new Uint8Array(instructions.length * 8);
   const view = new DataView(bytes.buffer);
   instructions.forEach(([code, yes, no, k], at) => {
@@ -146,7 +166,7 @@ export function refuseSystemCalls(): void {
   });
   // struct sock_fprog: u16 length, padded; pointer.
   const filter = new BigUint64Array([BigInt(instructions.length), pointerTo(bytes)]);
-  const result = syscall(CALL.seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAG_TSYNC, pointerTo(filter));
+  const result = syscall(CALL.seccomp, SECCOMP_SET_MODE_FILTER, flags, pointerTo(filter));
   // A positive result is the thread that could not follow.
   checked(result > 0 ? -ESRCH : result, 'seccomp');
 }

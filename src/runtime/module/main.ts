@@ -4,6 +4,8 @@
  *
  * In: 4 bytes of length (little endian), JSON `{digest, size}`, then `size` bytes. Out: 4 bytes of length, JSON verdict.
  */
+import { refuseSystemCalls } from '#kit/os';
+import { launched } from '../sandbox/launch.ts';
 import { inspect } from './inspect.ts';
 
 interface Asked {
@@ -37,6 +39,12 @@ function answer(): boolean {
   process.stdout.write(Buffer.concat([header, verdict]));
   asked = undefined;
   return true;
+}
+
+try {
+  if (launched().walls['rings_refused'] === true) refuseSystemCalls();
+} catch {
+  // A kernel without it: Landlock and the missing rights of the process have to do.
 }
 
 process.stdin.on('data', (piece: Buffer) => {

@@ -7,7 +7,15 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryUrl } from '#kit';
-import { ffiAvailable, type Grant, keepOverExecve, landlockAbi, restrictSelf, setNoNewPrivs } from '#kit/os';
+import {
+  ffiAvailable,
+  type Grant,
+  keepOverExecve,
+  landlockAbi,
+  refuseRings,
+  restrictSelf,
+  setNoNewPrivs,
+} from '#kit/os';
 import type { Launched, LaunchPlan } from './launch.ts';
 
 /** What Node itself reads when it boots: its libraries, their index, OpenSSL's configuration, its own process. */
@@ -42,7 +50,17 @@ function restrict(plan: LaunchPlan, entry: string): Record<string, boolean> {
   setNoNewPrivs();
   const landlock = landlockAbi() > 0;
   if (landlock) restrictSelf({ grants: [...runtimeGrants(entry), ...plan.grants], isolateNetwork: true });
-  return { no_new_privs: true, landlock };
+  return { no_new_privs: true, landlock, rings_refused: refusesRings() };
+}
+
+/** The entry's own step needs this one: see kit/os/seccomp.ts. */
+function refusesRings(): boolean {
+  try {
+    refuseRings();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function main(): void {
@@ -54,7 +72,13 @@ function main(): void {
   const told: Launched<unknown> = { config: plan.config, walls, ...bound };
   const argv = [process.execPath, ...plan.flags, entry, JSON.stringify(told)];
   // Node's own variables only: nothing of the node's environment belongs to what runs guests.
-  const environment = { NODE_NO_WARNINGS: '1', TZ: 'UTC', LANG: 'C.UTF-8', MALLOC_ARENA_MAX: '2' };
+  const environment = {
+    NODE_NO_WARNINGS: '1',
+    TZ: 'UTC',
+    LANG: 'C.UTF-8',
+    MALLOC_ARENA_MAX: '2',
+    UV_USE_IO_URING: '0',
+  };
   process.execve?.(process.execPath, argv, environment);
 }
 

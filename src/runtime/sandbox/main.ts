@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { messageOf } from '#kit';
-import { ffiAvailable, startTimeOf } from '#kit/os';
+import { ffiAvailable, refuseSystemCalls, startTimeOf } from '#kit/os';
 import { Connections } from './control/connection.ts';
 import { Inbox } from './control/inbox.ts';
 import { Workloads } from './control/workloads.ts';
@@ -17,6 +17,7 @@ import { VERSIONS } from './protocol/version.ts';
 const LONELY_MS = 60_000;
 
 const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
+const seccomp = walls['rings_refused'] === true && refusesSystemCalls();
 const inbox = descriptorsFd === undefined ? undefined : new Inbox(descriptorsFd);
 const startTime = startTimeOf(process.pid) ?? 0;
 
@@ -26,6 +27,17 @@ const workloads: Workloads = new Workloads({
   insecureTrustedGuests: config.insecureTrustedGuests,
   changed: (event, key, state) => connections.event(event, key, state),
 });
+
+/** Here and not in the launcher, because it refuses execve; before any guest, and on every thread. */
+function refusesSystemCalls(): boolean {
+  try {
+    refuseSystemCalls();
+    return true;
+  } catch (error) {
+    console.error(`Cannot refuse system calls: ${messageOf(error)}`);
+    return false;
+  }
+}
 
 function listeners(podUid: string) {
   return workloads.listenersOf(podUid).map(({ fd, ...listener }) => {
@@ -74,7 +86,11 @@ const connections = new Connections(server, {
     pid: process.pid,
     startTime,
     sequence: workloads.sequence,
-    walls: Object.entries(walls),
+    walls: Object.entries({
+      no_new_privs: walls['no_new_privs'] === true,
+      landlock: walls['landlock'] === true,
+      seccomp,
+    }),
   }),
   handle,
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createWorld, podOf } from './fixture.ts';
@@ -198,5 +198,156 @@ describe('an API server that is away', () => {
     world.api.away = false;
     await world.run(60_000);
     assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount, 1);
+  });
+});
+
+describe('containers of a pod', () => {
+  it('start in order: init, sidecar, then the others; and end with the sidecar last', async () => {
+    using world = createWorld();
+    world.api.createPod(
+      podOf({
+        restartPolicy: 'Never',
+        initContainers: [
+          { name: 'init', image: 'i' },
+          { name: 'proxy', image: 'p', restartPolicy: 'Always' },
+        ],
+        containers: [
+          { name: 'main', image: 'a' },
+          { name: 'side', image: 'b' },
+        ],
+      }),
+    );
+    await world.run();
+    assert.deepEqual(world.machine.calls, ['create init/0', 'start init/0']);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.state?.waiting?.reason, 'PodInitializing');
+    world.machine.exit('u-1', 'init');
+    await world.run();
+    assert.deepEqual(world.machine.calls.slice(2), [
+      'create proxy/0',
+      'start proxy/0',
+      'create main/0',
+      'start main/0',
+      'create side/0',
+      'start side/0',
+    ]);
+    assert.equal(world.api.pod('web')?.status?.phase, 'Running');
+    world.machine.exit('u-1', 'main');
+    world.machine.exit('u-1', 'side');
+    await world.run();
+    assert.ok(world.machine.calls.includes('kill proxy/0 SIGTERM'));
+    assert.equal(world.api.pod('web')?.status?.phase, 'Succeeded');
+  });
+
+  it('of a pod past its deadline are ended, and the pod says so', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf({ activeDeadlineSeconds: 60 }));
+    await world.run(59_000);
+    assert.equal(world.machine.running.length, 1);
+    await world.run(2_000);
+    const status = world.api.pod('web')?.status;
+    assert.deepEqual(
+      [status?.phase, status?.reason, status?.message],
+      ['Failed', 'DeadlineExceeded', 'Pod was active on the node longer than the specified deadline'],
+    );
+    assert.equal(world.machine.running.length, 0);
+  });
+
+  it('go on when the node stops, or end when it is told to end them, and run again after its next start', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    await world.manager.stop({ guests: 'end' });
+    assert.equal(world.machine.running.length, 0);
+    await world.restart();
+    assert.equal(world.machine.running.length, 1);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount, 1);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 143);
+  });
+
+  it('that have a port without a socket wait, and a condition says which; the others run', async () => {
+    let right = false;
+    const ports = (port: number) => {
+      if (port < 1024 && !right) throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
+    };
+    using world = createWorld({ ports });
+    world.api.createPod(
+      podOf({
+        containers: [
+          { name: 'main', image: 'a', ports: [{ containerPort: 80 }] },
+          { name: 'side', image: 'b', ports: [{ containerPort: 8080 }] },
+        ],
+      }),
+    );
+    await world.run();
+    assert.deepEqual(
+      world.machine.running.map(({ spec }) => spec.id.container),
+      ['side'],
+    );
+    const bound = () => world.api.pod('web')?.status?.conditions?.find(({ type }) => type === 'wasmlet.dev/PortsBound');
+    assert.equal(bound()?.status, 'False');
+    assert.match(bound()?.message ?? '', /ip_unprivileged_port_start to 80/);
+    right = true;
+    await world.run(11_000);
+    assert.equal(world.machine.running.length, 2);
+    assert.equal(bound()?.status, 'True');
+  });
+
+  it('leave words in their termination file, which the status shows', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf({ restartPolicy: 'Never' }));
+    await world.run();
+    const file = world.machine
+      .newest('u-1', 'main')
+      ?.spec.mounts.find(({ guestPath }) => guestPath === '/dev/termination-log');
+    writeFileSync(file?.hostPath ?? '', 'my last words');
+    world.machine.exit('u-1', 'main', { code: 2, message: 'from the runtime' });
+    await world.run();
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.state?.terminated?.message, 'my last words');
+  });
+
+  it('have logs, or words for why not', async () => {
+    using world = createWorld();
+    const ask = async (container: string, more: object = {}) => {
+      const parts: Uint8Array[] = [];
+      const request = {
+        namespace: 'default',
+        pod: 'web',
+        container,
+        follow: false,
+        previous: false,
+        timestamps: false,
+        ...more,
+      };
+      for await (const part of await world.manager.logs(request, { signal: new AbortController().signal }))
+        parts.push(part);
+      return Buffer.concat(parts).toString();
+    };
+    await assert.rejects(ask('main'), {
+      code: 'NODE_POD_UNKNOWN',
+      message: 'pod "web" not found in namespace "default"',
+    });
+    world.images.set('hello:1', {
+      waiting: { reason: 'ErrImagePull', message: 'no' },
+      retryAt: world.clock.now() + 1_000,
+    });
+    world.api.createPod(podOf());
+    await world.run();
+    await assert.rejects(ask('other'), { code: 'NODE_CONTAINER_UNKNOWN' });
+    await assert.rejects(ask('main'), {
+      code: 'NODE_LOG_UNAVAILABLE',
+      message: 'container "main" in pod "web" is waiting to start: image can\'t be pulled',
+    });
+    world.images.clear();
+    await world.run(2_000);
+    const path = world.machine.newest('u-1', 'main')?.spec.logPath ?? '';
+    writeFileSync(path, '2026-01-01T00:00:00Z stdout F hello\n');
+    assert.equal(await ask('main'), 'hello\n');
+    await assert.rejects(ask('main', { previous: true }), {
+      code: 'NODE_LOG_UNAVAILABLE',
+      message: 'previous terminated container "main" in pod "web" not found',
+    });
+    world.machine.exit('u-1', 'main');
+    await world.run();
+    assert.equal(await ask('main', { previous: true }), 'hello\n');
   });
 });

@@ -1,7 +1,8 @@
 /** The end of a pod: signals, then what is left of it here, then the pod itself. */
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isConflict, isNotFound, PODS } from '#kube';
+import { systemLinksFor } from '../../log/system-links.ts';
 import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import type { Observed, Termination } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
@@ -89,6 +90,8 @@ export async function finish(context: EffectContext): Promise<Change> {
   }
   await rm(places.logs, { recursive: true, force: true });
   await rm(places.logsLink, { force: true });
+  const links = systemLinksFor(dependencies.dataDir);
+  await links?.remove({ folderName: basename(places.logs), logs: places.logs });
   await rm(dirname(places.container('x')), { recursive: true, force: true });
   await removeCheckpoint(places.checkpoint);
   return { finished: true };

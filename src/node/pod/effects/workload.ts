@@ -5,6 +5,7 @@ import { isNotFound, milliValueOf, parseQuantity, wholeValueOf } from '#kube';
 import type { Container } from '#kube/types';
 import type { WorkloadImage } from '#oci';
 import type { Limits, Listener, Mount, WorkloadSpec } from '#runtime';
+import { systemLinksFor } from '../../log/system-links.ts';
 import { link, volumeMounts } from '../../volume/mod.ts';
 import type { Action } from '../decide/plan.ts';
 import { environmentOf, invocationOf, type NamedObjects, referencesOf } from '../env.ts';
@@ -109,12 +110,16 @@ export function terminationFile(folder: string): string {
 }
 
 async function logPath(
-  { places }: EffectContext,
+  context: EffectContext,
   { container, attempt }: { container: string; attempt: number },
 ): Promise<string> {
+  const { places } = context;
   const path = places.log(container, attempt);
   await mkdir(dirname(path), { recursive: true });
   await link(places.logsLink, places.logs);
+  const { namespace = '', name = '' } = context.pod.metadata ?? {};
+  const id = idOf(context, container, attempt);
+  await systemLinksFor(context.dependencies.dataDir)?.add({ id, namespace, pod: name, path, folder: places.logs });
   return path;
 }
 

@@ -316,6 +316,7 @@ describe('sessions', () => {
     assert.ok(server.sessions.size >= 3, `${server.sessions.size} sessions`);
     for (const response of held) answer(response, 200, { type: 'ADDED', object: {} });
     await Promise.all([...calls, watch]);
+    while (server.sessions.size > 2) await new Promise((resolve) => setImmediate(resolve));
   });
 
   test('a server that stopped is unreachable with a hint', async () => {

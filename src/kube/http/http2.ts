@@ -21,6 +21,8 @@ interface Session {
   readonly lane: Lane;
   streams: number;
   lastRead: number;
+  /** Its last stream has ended. */
+  readonly onIdle: () => void;
 }
 
 export interface Http2Transport extends Transport {
@@ -31,18 +33,31 @@ export interface Http2Transport extends Transport {
 export function http2Transport(config: TransportConfig): Http2Transport {
   const sessions = new Set<Session>();
   const opening = new Map<Lane, Promise<Session>>();
+  /** Raised by `renew` and `close`: a connection that was begun before is not kept. */
+  let generation = 0;
+  let closed = false;
+
+  async function openFor(lane: Lane): Promise<Session> {
+    const begun = generation;
+    const socket = await connectTls(config, ['h2']);
+    const session = openSession(config, { sessions, socket, lane });
+    if (closed) session.h2.destroy();
+    else if (begun !== generation) retire(session, sessions);
+    return session;
+  }
 
   async function sessionFor(lane: Lane): Promise<Session> {
     for (;;) {
+      if (closed) throw unreachable(config.origin, new Error('the client is closed'));
       for (const session of sessions) if (session.lane === lane && hasRoom(session)) return session;
       let promise = opening.get(lane);
       if (promise === undefined) {
-        promise = connectTls(config, ['h2']).then((socket) => openSession(config, { sessions, socket, lane }));
+        promise = openFor(lane);
         opening.set(lane, promise);
-        promise.then(
-          () => opening.delete(lane),
-          () => opening.delete(lane),
-        );
+        const forget = (): void => {
+          if (opening.get(lane) === promise) opening.delete(lane);
+        };
+        promise.then(forget, forget);
       }
       const session = await promise;
       if (hasRoom(session)) return session;
@@ -62,10 +77,14 @@ export function http2Transport(config: TransportConfig): Http2Transport {
       }
     },
     renew() {
+      generation++;
       opening.clear();
       for (const session of sessions) retire(session, sessions);
     },
     async close() {
+      closed = true;
+      generation++;
+      opening.clear();
       for (const { h2 } of sessions) h2.destroy();
       sessions.clear();
     },
@@ -89,8 +108,13 @@ function openSession(
   { sessions, socket, lane }: { sessions: Set<Session>; socket: TLSSocket; lane: Lane },
 ): Session {
   const h2 = http2.connect(config.origin, { createConnection: () => socket, settings: { enablePush: false } });
-  const session: Session = { h2, lane, streams: 0, lastRead: config.clock.monotonic() };
+  const session: Session = { h2, lane, streams: 0, lastRead: config.clock.monotonic(), onIdle };
   const ended = new AbortController();
+  /** One idle connection a lane is kept for the next call; those of a burst go. */
+  function onIdle(): void {
+    const spare = [...sessions].some((other) => other !== session && other.lane === lane && hasRoom(other));
+    if (spare) retire(session, sessions);
+  }
   sessions.add(session);
   h2.on('error', () => {});
   h2.on('goaway', () => sessions.delete(session));
@@ -138,6 +162,7 @@ function exchange(config: TransportConfig, session: Session, request: HttpReques
     signal?.addEventListener('abort', abort, { once: true });
     stream.on('close', () => {
       session.streams--;
+      if (session.streams === 0) session.onIdle();
       signal?.removeEventListener('abort', abort);
       reject(signal?.aborted ? signal.reason : unreachable(config.origin, closedEarly(stream)));
     });

@@ -209,6 +209,7 @@ const OTHERS: readonly KindRow[] = [
     plural: 'priorityclasses',
     shortNames: ['pc'],
     namespaced: false,
+    generation: true,
     schema: 'io.k8s.api.scheduling.v1.PriorityClass',
   }),
 ];

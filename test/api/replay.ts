@@ -1,4 +1,5 @@
 /** Sends recorded requests to our server, with our ids and versions in the place of the recorded ones. */
+import { decodeProtobuf } from '#kube/schema';
 import { type Exchange, isWatch, parsed, parsedWatch } from './exchange.ts';
 import type { Answered, TestServer } from './server.ts';
 
@@ -13,13 +14,15 @@ export interface Replayed {
 }
 
 export async function replay(server: TestServer, exchange: Exchange, names: Names): Promise<Replayed> {
-  const { method, path, accept, contentType, body, bytes } = exchange;
+  const { method, path, accept } = exchange;
+  const { body, bytes, contentType } = sendable(exchange);
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(renamed(body, names));
   const watch = isWatch(path);
   const answered = await server.send({
     method,
     path: renamedPath(path, names),
     headers: {
+      'user-agent': 'kubectl/v1.35.4',
       ...(accept === undefined ? {} : { accept }),
       ...(contentType === undefined ? {} : { 'content-type': contentType }),
     },
@@ -29,6 +32,13 @@ export async function replay(server: TestServer, exchange: Exchange, names: Name
   const replayed = replayedOf(answered, watch);
   learn(exchange.answer, replayed.answer, names);
   return replayed;
+}
+
+/** Names inside protobuf cannot be changed in place: a body that carries some is sent as the JSON that it means. */
+function sendable(exchange: Exchange): Pick<Exchange, 'body' | 'bytes' | 'contentType'> {
+  const { method, bytes } = exchange;
+  if (bytes === undefined || method !== 'PUT') return exchange;
+  return { body: decodeProtobuf(Buffer.from(bytes, 'base64')).object, contentType: 'application/json' };
 }
 
 function replayedOf({ status, headers, text }: Answered, watch: boolean): Replayed {
@@ -56,17 +66,17 @@ function isPatchOf(value: object): boolean {
 
 const RENAMED = ['uid', 'resourceVersion', 'name'];
 
+const RENAMED_QUERY = ['resourceVersion', 'continue'];
+
 function renamedPath(path: string, names: Names): string {
   const [place = '', query] = path.split('?');
   const parts = place.split('/').map((part) => names.get(part) ?? part);
   if (query === undefined) return parts.join('/');
-  const pairs = query
-    .split('&')
-    .map((pair) =>
-      pair.replace(/=(\w[\w-]*)$/, (all, value: string) =>
-        names.has(value) && /^resourceVersion=/.test(pair) ? `=${names.get(value)}` : all,
-      ),
-    );
+  const pairs = query.split('&').map((pair) => {
+    const [key = '', value = ''] = pair.split('=');
+    const ours = RENAMED_QUERY.includes(key) ? names.get(decodeURIComponent(value)) : undefined;
+    return ours === undefined ? pair : `${key}=${encodeURIComponent(ours)}`;
+  });
   return `${parts.join('/')}?${pairs.join('&')}`;
 }
 
@@ -77,7 +87,7 @@ function learn(real: unknown, ours: unknown, names: Names): void {
     const mine = (ours as Record<string, unknown>)[key];
     if (typeof value === 'object') learn(value, mine, names);
     else if (typeof value === 'string' && typeof mine === 'string' && value !== mine) {
-      if (key === 'uid' || key === 'resourceVersion') names.set(value, mine);
+      if (['uid', 'resourceVersion', 'continue'].includes(key)) names.set(value, mine);
       if (key === 'name' && /-[a-z0-9]{5}$/.test(value)) names.set(value, mine);
     }
   }

@@ -113,6 +113,17 @@ const STATUS = {
   },
 };
 
+/** One request of kubectl's own making, below the namespace's config maps. */
+function raw(method: 'GET' | 'POST' | 'PUT' | 'DELETE', rest: string, input?: unknown): Step {
+  const verb = { GET: 'get', POST: 'create', PUT: 'replace', DELETE: 'delete' }[method];
+  const args = [verb, '--raw', `/api/v1/namespaces/${NAMESPACE}/configmaps${rest}`];
+  return input === undefined ? { args } : { args: [...args, '-f', '-'], input };
+}
+
+/** A certificate signing request that nobody signs. */
+const REQUEST =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIck1JR1NBZ0VBTURBeEZUQVRCZ05WQkFvTURITjVjM1JsYlRwdWIyUmxjekVYTUJVR0ExVUVBd3dPYzNsegpkR1Z0T201dlpHVTZiakV3V1RBVEJnY3Foa2pPUFFJQkJnZ3Foa2pPUFFNQkJ3TkNBQVIyZGVJUXRuVmFwNnlZCjBEcS9qRDBES1hXcFlkUkE3b2tKbFRaUm51d2JPUk11LzIxWldaSGV0dm5tdDFJUnBNcCtpSHc4bGFTVjdhVlUKeWdsM3ZNSjNvQUF3Q2dZSUtvWkl6ajBFQXdJRFNBQXdSUUloQU1iSC9YMjF1YVV4ejJQZDdINzhoK3Q5NkphVAphRFRWOVNFcjBGNWZqTmFPQWlBRXoySUs3QmtGUWlPVjdtZ29lRkJyUDNqMFR2ZzhUYW55L2FkdWcwcTVXdz09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=';
+
 function patch(type: string, body: unknown, target = 'configmap first'): Step {
   return { args: ['patch', ...target.split(' '), `--type=${type}`, '-p', JSON.stringify(body)] };
 }
@@ -267,6 +278,104 @@ export const SCENARIOS: readonly Scenario[] = [
       step('get --raw /api/v1/namespaces/none/pods/x'),
       step('get --raw /apis/none/v1'),
       step('get events'),
+    ],
+  },
+  {
+    name: 'lists',
+    steps: [
+      ...['one', 'two', 'three'].map((name) =>
+        step('create -f -', configMap({ a: name }, { name, labels: { set: 'x', name } })),
+      ),
+      step('get configmaps -l set=x --chunk-size=2'),
+      step('get configmaps -l set=x,name!=two -o name'),
+      { args: ['get', 'configmaps', '-l', 'name in (one,two)', '-o', 'name'] },
+      step('get configmaps -l set=x --sort-by=.metadata.name -o name'),
+      raw('GET', '?limit=1&labelSelector=set%3Dx'),
+      raw('GET', '?labelSelector=!!'),
+      raw('GET', '?fieldSelector=bogus%3Dx'),
+      raw('GET', '?fieldSelector=bogus'),
+      raw('GET', '?resourceVersion=abc'),
+      raw('GET', '?continue=garbage'),
+      raw('GET', '?limit=1&resourceVersion=1&resourceVersionMatch=Exact'),
+      raw('GET', '?resourceVersionMatch=Exact'),
+      raw('GET', '?sendInitialEvents=true'),
+      raw('GET', '?watch=1&sendInitialEvents=true'),
+      raw('GET', '?watch=1&resourceVersion=abc'),
+      raw('DELETE', '/one?dryRun=All'),
+      raw('DELETE', '/one?dryRun=Some'),
+      raw('DELETE', '/one?propagationPolicy=Sideways'),
+      raw('DELETE', '/one', { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid: 'other' } }),
+      raw('DELETE', '/one', { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { resourceVersion: '1' } }),
+      raw('PUT', '/one', configMap({ b: '1' }, { name: 'two' })),
+      raw('PUT', '/one', configMap({ b: '1' }, { name: 'one', resourceVersion: '1' })),
+      raw('PUT', '/one', configMap({ b: '1' }, { name: 'one', uid: 'other' })),
+      raw('PUT', '/one', configMap({ b: '1' }, { name: 'one' })),
+      raw('PUT', '/none', configMap({ b: '1' }, { name: 'none' })),
+      raw('POST', '', configMap({}, { name: 'x', namespace: 'elsewhere' })),
+      raw('POST', '', configMap({}, { name: 'x', resourceVersion: '5' })),
+      raw('POST', '', { apiVersion: 'v2', kind: 'ConfigMap', metadata: { name: 'x' } }),
+      raw('POST', '', configMap({}, { name: undefined })),
+      raw('POST', '/one', configMap({}, { name: 'one' })),
+      step('delete configmaps -l set=x'),
+    ],
+  },
+  {
+    name: 'cluster',
+    steps: [
+      step('create -f -', {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name: 'n1', labels: { a: 'b' } },
+        spec: { unschedulable: true },
+      }),
+      step('get nodes -o wide'),
+      step('uncordon n1'),
+      step('taint node n1 a=b:NoExecute'),
+      step('taint node n1 a=b:Sometimes'),
+      {
+        args: [
+          'patch',
+          'node',
+          'n1',
+          '--subresource=status',
+          '-p',
+          JSON.stringify({ status: { capacity: { cpu: '2', pods: 110, memory: '4096Mi' } } }),
+        ],
+      },
+      step('describe node n1'),
+      step('delete node n1'),
+      step('create -f -', {
+        apiVersion: 'certificates.k8s.io/v1',
+        kind: 'CertificateSigningRequest',
+        metadata: { name: 'joining' },
+        spec: { request: REQUEST, signerName: 'example.com/none', usages: ['client auth'] },
+      }),
+      step('get csr'),
+      step('certificate approve joining'),
+      step('get csr joining'),
+      step('certificate deny joining'),
+      step('delete csr joining'),
+      step('create -f -', {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata,
+        involvedObject: { kind: 'Pod', name: 'p', namespace: NAMESPACE },
+        reason: 'R',
+        message: 'm',
+        type: 'Normal',
+        firstTimestamp: '2026-01-01T00:00:00Z',
+        lastTimestamp: '2026-01-01T00:00:00Z',
+        count: 1,
+      }),
+      step('get events'),
+      step('events'),
+      step('get events.events.k8s.io first -o yaml'),
+      step('delete event first'),
+      step('create priorityclass high --value=10'),
+      step('get priorityclasses high -o wide'),
+      step('patch priorityclass high --type=merge -p {"value":11}'),
+      step('delete priorityclass high'),
+      step('auth can-i --list'),
     ],
   },
 ];

@@ -108,19 +108,22 @@ function writeOf(
 
 /** Fields that an endpoint resets and that so nobody sets there. Source: `GetResetFields` of each `strategy.go`. */
 function ignoredFields({ kind, subresource }: Endpoint): FieldSet {
+  const own = RESET[kind.kind]?.[subresource?.name ?? ''];
+  if (own !== undefined) return setOf(...own);
   const hasStatus = kind.subresources.some(({ name }) => name === 'status');
   if (subresource === undefined) return hasStatus ? setOf(['status']) : new FieldSet();
-  if (subresource.name !== 'status') return new FieldSet();
-  return setOf(
-    ['spec'],
-    ...(kind.kind === 'Pod'
-      ? [
-          ['metadata', 'deletionTimestamp'],
-          ['metadata', 'ownerReferences'],
-        ]
-      : []),
-  );
+  return subresource.name === 'status' ? setOf(['spec']) : new FieldSet();
 }
+
+/** Kinds whose endpoints reset more or less than `status` at the object and `spec` at its status; '' is the object itself. */
+const RESET: Readonly<Record<string, Readonly<Record<string, readonly (readonly string[])[]>>>> = {
+  Pod: { status: [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']] },
+  CertificateSigningRequest: {
+    '': [['spec'], ['status']],
+    status: [['spec'], ['status', 'conditions']],
+    approval: [['spec'], ['status', 'certificate']],
+  },
+};
 
 export function trackUpdate(
   object: ApiObject,

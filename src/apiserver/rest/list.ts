@@ -47,6 +47,12 @@ export function listText(
 }
 
 export function pageOf(api: Api, target: ListTarget, query: URLSearchParams): Page {
+  if (query.has('sendInitialEvents')) {
+    const message = 'Forbidden: sendInitialEvents is forbidden for list';
+    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+      { field: 'sendInitialEvents', reason: 'FieldValueForbidden', message },
+    ]);
+  }
   const selection = selectionOf(target.kind, query);
   const limit = limitOf(query);
   const token = query.get('continue') ?? '';

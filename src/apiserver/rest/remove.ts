@@ -5,7 +5,7 @@
 import { toTime } from '#kube';
 import type { DeleteOptions, NamespaceSpec, NamespaceStatus, PodSpec, PodStatus } from '#kube/types';
 import { type KindRow, resourceName } from '../kinds.ts';
-import { badRequest, conflict, notFound } from '../status.ts';
+import { badRequest, conflict, invalid, notFound } from '../status.ts';
 import { strategyOf } from '../strategy/mod.ts';
 import type { ApiObject } from '../surface.ts';
 import { type Api, type Deleted, NAMESPACES, type ObjectAddress, placeOf } from './api.ts';
@@ -29,7 +29,11 @@ export function removeOptionsOf(body: DeleteOptions, query: URLSearchParams): Re
   const orphan = body.orphanDependents;
   const policy = body.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
   if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
-    throw badRequest(`invalid DeleteOptions: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}`);
+    const supported = '"Foreground", "Background", "Orphan", "nil"';
+    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: ${supported}`;
+    throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+      { field: 'propagationPolicy', reason: 'FieldValueNotSupported', message },
+    ]);
   }
   return {
     gracePeriodSeconds: grace,
@@ -78,11 +82,12 @@ export function removeObject(api: Api, address: ObjectAddress, options: RemoveOp
 function mustHold({ kind, name }: ObjectAddress, { metadata }: ApiObject, { preconditions }: RemoveOptions): void {
   const { uid, resourceVersion } = preconditions ?? {};
   if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
+    throw conflict({ ...kind, plural: kind.kind }, name, why);
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
-    throw conflict(kind, name, why);
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
+    throw conflict({ ...kind, plural: kind.kind }, name, why);
   }
 }
 

@@ -49,5 +49,9 @@ function stamped(
   { api }: StrategyContext,
 ): CertificateSigningRequestCondition[] {
   const now = nowOf(api);
-  return conditions.map((condition) => ({ lastUpdateTime: now, lastTransitionTime: now, ...condition }));
+  return conditions.map((condition) => ({
+    ...condition,
+    lastUpdateTime: condition.lastUpdateTime ?? now,
+    lastTransitionTime: condition.lastTransitionTime ?? now,
+  }));
 }

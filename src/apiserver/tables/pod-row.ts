@@ -59,9 +59,10 @@ function summarise(pod: Pod): Summary {
 
 function countRestarts(restarts: Restarts, { restartCount, lastState }: ContainerStatus): void {
   restarts.count += restartCount;
-  const ended = lastState?.terminated?.finishedAt;
-  if (ended !== undefined && (restarts.last === undefined || Date.parse(restarts.last) < Date.parse(ended)))
+  const ended = lastState?.terminated?.finishedAt ?? '';
+  if (ended !== '' && (restarts.last === undefined || Date.parse(restarts.last) < Date.parse(ended))) {
     restarts.last = ended;
+  }
 }
 
 /** True while an init container is not done. */

@@ -34,7 +34,7 @@ describe('decode()', () => {
     );
     assert.match(
       refused({ kind: 'Pod', apiVersion: 'v2' }),
-      /^the API version in the data \(v2\) does not match the expected API version \(v1\)$/,
+      /^Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2" in scheme/,
     );
   });
 

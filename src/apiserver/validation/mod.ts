@@ -6,6 +6,7 @@ import {
   applyDefaults,
   decodeJson,
   definitionNamed,
+  definitionNameOf,
   type GroupVersionKind,
   roundTrip,
   validateStructure,
@@ -74,20 +75,21 @@ function expectedKind({ kind, subresource }: Endpoint): GroupVersionKind {
 }
 
 function checkType(expected: GroupVersionKind, body: Record<string, unknown>): void {
-  const { apiVersion = '', kind = '' } = body;
-  if (kind !== '' && kind !== expected.kind) {
-    const version = String(apiVersion || apiVersionOf(expected))
-      .split('/')
-      .at(-1);
+  const apiVersion = String(body['apiVersion'] || apiVersionOf(expected));
+  const kind = String(body['kind'] || expected.kind);
+  if (kind === expected.kind && apiVersion === apiVersionOf(expected)) return;
+  const [first = '', second] = apiVersion.split('/');
+  const given = second === undefined ? { group: '', version: first, kind } : { group: first, version: second, kind };
+  if (kind === expected.kind && definitionNameOf(given) !== undefined) {
     throw badRequest(
-      `${String(kind)} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: the kind in the data does not match the expected kind`,
+      `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
     );
   }
-  if (apiVersion !== '' && apiVersion !== apiVersionOf(expected)) {
-    throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${apiVersionOf(expected)})`,
-    );
-  }
+  const known = definitionNameOf(given) === undefined ? 'registered' : 'handled here';
+  const why = `no kind ${JSON.stringify(kind)} is ${known} for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+  throw badRequest(
+    `${kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${expected.kind}: ${why}`,
+  );
 }
 
 function duplicatesIn(text: string): readonly string[] {

@@ -186,6 +186,31 @@ describe('a restarted node', () => {
   });
 });
 
+describe('a node that lost its data directory', () => {
+  it('leaves what is done as it was told', async () => {
+    using world = createWorld();
+    const terminated = { exitCode: 0, reason: 'Completed', finishedAt: '2026-01-01T00:00:00Z' };
+    const main = {
+      name: 'main',
+      image: 'hello:1',
+      imageID: 'x',
+      ready: false,
+      restartCount: 3,
+      started: false,
+      state: { terminated },
+      lastState: {},
+    };
+    world.api.createPod({
+      ...podOf({ restartPolicy: 'Never' }),
+      status: { phase: 'Succeeded', containerStatuses: [main] },
+    });
+    await world.run();
+    assert.equal(world.api.pod('web')?.status?.phase, 'Succeeded');
+    assert.deepEqual(world.api.pod('web')?.status?.containerStatuses, [main]);
+    assert.deepEqual(world.machine.calls, []);
+  });
+});
+
 describe('an API server that is away', () => {
   it('stops nothing, and has the status caught up when it is back', async () => {
     using world = createWorld();

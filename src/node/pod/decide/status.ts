@@ -44,11 +44,18 @@ function containerStatuses(pod: Pod, observed: Observed): Map<string, ContainerS
   for (const kind of ['initContainers', 'containers'] as const) {
     for (const container of pod.spec?.[kind] ?? []) {
       const seen = observed.containers.get(container.name);
-      statuses.set(container.name, containerStatus(pod, container, { kind, seen, ended }));
+      const told = seen === undefined ? toldBefore(observed, container.name) : undefined;
+      statuses.set(container.name, told ?? containerStatus(pod, container, { kind, seen, ended }));
     }
   }
   if (ended && observed.termination?.cause !== 'rejected' && isInitialized(pod, statuses)) markLost(pod, statuses);
   return statuses;
+}
+
+/** What ended before this node knew the pod (its data directory was reset) stays as it was told. */
+function toldBefore({ previous }: Observed, name: string): ContainerStatus | undefined {
+  const all = [...(previous.initContainerStatuses ?? []), ...(previous.containerStatuses ?? [])];
+  return all.find((status) => status.name === name && status.state?.terminated !== undefined);
 }
 
 /** In a pod that had begun to run, what has no exit was lost. */

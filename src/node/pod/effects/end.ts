@@ -7,7 +7,7 @@ import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import type { Observed, Termination } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
-import { handlerOf, isolationOf } from './runtime-class.ts';
+import { isolationOf } from './runtime-class.ts';
 
 const RETRY_AFTER = 5_000;
 
@@ -65,8 +65,7 @@ export async function cleanup(context: EffectContext): Promise<Change> {
       if (one !== undefined) await dependencies.runtime.delete(idOf(context, container, one.attempt));
     }
   }
-  const handler = await handlerOf(pod, dependencies).catch(() => '');
-  const isolation = isolationOf(handler);
+  const isolation = isolationOf(observed.handler ?? '');
   if (isolation === 'pod')
     await dependencies.runtime.release({ tenant: pod.metadata?.namespace ?? '', isolation, podUid: uid });
   dependencies.network.release(uid);

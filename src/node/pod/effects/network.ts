@@ -12,11 +12,11 @@ export async function network(context: EffectContext): Promise<Change> {
   try {
     const { sandbox } = admit(pod);
     if (sandbox !== undefined) throw new Error(sandbox);
-    await handlerOf(pod, dependencies);
+    const handler = await handlerOf(pod, dependencies);
     const preferred = observed.podIPs[0] ?? pod.status?.podIP;
     const address = dependencies.network.allocate(pod, { preferred });
     if (context.failures === 0) notice(context);
-    return { network: 'ready', podIPs: [address], retryAt: undefined };
+    return { network: 'ready', handler, podIPs: [address], retryAt: undefined };
   } catch (error) {
     const message = `Failed to create pod sandbox: ${messageOf(error)}`;
     tell(context, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });

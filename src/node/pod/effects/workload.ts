@@ -12,7 +12,7 @@ import { environmentOf, invocationOf, type NamedObjects, referencesOf } from '..
 import { podError } from '../errors.ts';
 import { serviceVariables } from '../service-env.ts';
 import { containerOf, type EffectContext, factsOf, idOf } from './context.ts';
-import { handlerOf, isolationOf } from './runtime-class.ts';
+import { isolationOf } from './runtime-class.ts';
 
 /** Row in docs/names.md. */
 const GRACE = 'wasmlet.dev/grace';
@@ -25,7 +25,7 @@ interface Input {
 }
 
 export async function workloadOf(context: EffectContext, { action, image, listeners }: Input): Promise<WorkloadSpec> {
-  const { pod, places, dependencies } = context;
+  const { pod, places } = context;
   const { namespace = '', name: podName = '', annotations = {} } = pod.metadata ?? {};
   const container = containerOf(context, action);
   const env = environmentOf({
@@ -40,7 +40,7 @@ export async function workloadOf(context: EffectContext, { action, image, listen
   const mounts = await volumeMounts({ pod, container, places, env });
   return {
     id: idOf(context, container.name, action.attempt),
-    placement: { tenant: namespace, isolation: isolationOf(await handlerOf(pod, dependencies)) },
+    placement: { tenant: namespace, isolation: isolationOf(context.observed.handler ?? '') },
     label: `${namespace}/${podName}/${container.name}`,
     module: { digest: image.moduleDigest, path: image.modulePath },
     entrypoint,

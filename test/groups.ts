@@ -57,7 +57,7 @@ export const groups: readonly Group[] = [
     what: 'guests compiled from source, and the compiled copies that are kept beside them',
     needs: ['zig', 'go'],
     files: ['guests/**/*.test.ts', 'test/guests/**/*.test.ts'],
-    limitMinutes: 15,
+    limitMinutes: 10,
   },
   {
     name: 'network',
@@ -89,7 +89,7 @@ export const groups: readonly Group[] = [
     files: ['test/api/**/*.test.ts'],
     alone: true,
     concurrency: 1,
-    limitMinutes: 15,
+    limitMinutes: 10,
   },
   {
     name: 'cli',
@@ -98,7 +98,7 @@ export const groups: readonly Group[] = [
     files: ['test/cli/**/*.test.ts'],
     alone: true,
     concurrency: 1,
-    limitMinutes: 15,
+    limitMinutes: 10,
   },
   {
     name: 'e2e-standalone',
@@ -107,7 +107,7 @@ export const groups: readonly Group[] = [
     files: ['test/e2e/**/*standalone*.test.ts'],
     alone: true,
     concurrency: 1,
-    limitMinutes: 20,
+    limitMinutes: 10,
   },
   {
     name: 'cluster',
@@ -118,7 +118,7 @@ export const groups: readonly Group[] = [
     ownNetwork: true,
     alone: true,
     concurrency: 1,
-    limitMinutes: 15,
+    limitMinutes: 10,
   },
   {
     name: 'e2e-cluster',
@@ -129,7 +129,7 @@ export const groups: readonly Group[] = [
     ownNetwork: true,
     alone: true,
     concurrency: 1,
-    limitMinutes: 20,
+    limitMinutes: 10,
   },
   {
     name: 'docs',

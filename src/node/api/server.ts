@@ -77,7 +77,12 @@ function listen(server: Server, { address, port }: { address: string; port: numb
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE')
-        return reject(nodeError('NODE_ADDRESS_UNKNOWN', `Cannot listen on ${address}:${port}`, { cause }));
+        return reject(
+          nodeError('NODE_ADDRESS_UNKNOWN', `Cannot listen on ${address}:${port}`, {
+            cause,
+            hint: 'Give an address of this machine with --node-ip, and a port that this user may bind with --port',
+          }),
+        );
       const hint = 'Another kubelet or node runs on this address: stop it, or choose another with --port';
       reject(nodeError('NODE_PORT_IN_USE', `Cannot listen on ${address}:${port}: the port is taken`, { cause, hint }));
     });

@@ -68,8 +68,13 @@ async function bootstrapped(bootstrapPath: string, means: Means): Promise<Creden
     current = pair;
     client.renew();
   }
-  const ask: RotationOptions['ask'] = (asked) =>
-    requestCertificate(clientWish(options.name), { client, clock, log, ...asked });
+  const ask: RotationOptions['ask'] = async (asked) => {
+    if (isUsable(current, { commonName, now: clock.now() })) {
+      return await requestCertificate(clientWish(options.name), { client, clock, log, ...asked });
+    }
+    // A machine that was off for longer than its certificate lived has only the token left, if that still lives.
+    return await firstCertificate(await loadAccess(bootstrapPath), { path, means: { ...means, signal: asked.signal } });
+  };
   return {
     client,
     authority: authorityOf(config),

@@ -14,8 +14,10 @@ export interface Outcome {
 export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   KUBE_UNREACHABLE: { status: 502, exit: 5 },
   KUBE_TIMEOUT: { status: 504, exit: 6 },
+  KUBE_BAD_RESPONSE: { status: 502, exit: 5 },
   KUBE_CONFIG_INVALID: { exit: 2 },
   KUBE_CONFIG_UNREADABLE: { exit: 3 },
+  KUBE_SELECTOR_INVALID: { exit: 2 },
   OCI_BAD_REFERENCE: { reason: 'InvalidImageName', exit: 2 },
   OCI_BAD_CREDENTIALS: { reason: 'ErrImagePull', exit: 2 },
   OCI_UNREACHABLE: { reason: 'RegistryUnavailable', exit: 5 },
@@ -59,6 +61,16 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   MODULE_NO_ENTRYPOINT: { reason: 'CreateContainerError', exit: 126 },
   MODULE_TOO_LARGE: { reason: 'CreateContainerError', exit: 126 },
   MODULE_STALLED: { reason: 'CreateContainerError', exit: 125 },
+  WASI_BAD_MODULE: { exit: 126 },
+  WASI_MISSING_IMPORT: { exit: 126 },
+  WASI_NO_ENTRYPOINT: { exit: 126 },
+  WASI_BAD_OPTION: { exit: 2 },
+  CLI_USAGE: { exit: 2 },
+  CLI_BAD_MANIFEST: { exit: 2 },
+  CLI_NO_NODE: { exit: 3 },
+  CLI_NOT_FOUND: { exit: 3 },
+  CLI_TIMEOUT: { exit: 6 },
+  CLI_FAILED: { exit: 1 },
 };
 
 export function outcomeOf(code: string): Outcome {

@@ -5,7 +5,7 @@ import { isWasmletError } from '#kit';
 import { type Preopen, processStdio, runModule } from '#runtime/wasi';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
-import { printError } from '../exit.ts';
+import { EXIT, exitCodeOf, printError } from '../exit.ts';
 
 /** Exit codes as of `docker run` and `podman run`. */
 const OURS_FAILED = 125;
@@ -21,14 +21,14 @@ export async function run(context: Context, args: Arguments): Promise<number> {
   }
 }
 
+/** Codes of an image that is there and is no module for us; in other commands these are plain failures. */
+const NO_MODULE = ['OCI_NOT_WASM', 'OCI_BAD_MODULE'];
+
 function codeOf(error: unknown): number {
-  if (!isWasmletError(error)) return OURS_FAILED;
-  if (error.code === 'CLI_USAGE') return 2;
-  if (['CLI_NOT_FOUND', 'OCI_MANIFEST_UNKNOWN', 'OCI_NOT_FOUND', 'OCI_NAME_UNKNOWN'].includes(error.code))
-    return NOT_FOUND;
-  return ['WASI_BAD_OPTION', 'WASI_FILES_UNAVAILABLE'].includes(error.code) || !/^(WASI|RUNTIME|OCI)_/.test(error.code)
-    ? OURS_FAILED
-    : NOT_RUNNABLE;
+  const code = isWasmletError(error) ? error.code : '';
+  const exit = NO_MODULE.includes(code) ? NOT_RUNNABLE : exitCodeOf(error);
+  if (exit === EXIT.notFound) return NOT_FOUND;
+  return exit === EXIT.usage || exit === NOT_RUNNABLE ? exit : OURS_FAILED;
 }
 
 async function runGuest(context: Context, args: Arguments): Promise<number> {
@@ -79,6 +79,5 @@ function preopenOf(text: string): Preopen {
   const [hostPath = '', guestPath = hostPath] = text.split('::');
   if (hostPath === '' || guestPath === '')
     throw cliError('CLI_USAGE', `Cannot read --dir '${text}'`, { hint: 'Write it as HOST::GUEST.' });
-  if (!existsSync(hostPath)) throw cliError('CLI_NOT_FOUND', `Cannot open the directory '${hostPath}' for the guest`);
   return { hostPath, guestPath };
 }

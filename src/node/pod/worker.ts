@@ -28,6 +28,8 @@ const TROUBLE_RETRY = 10_000;
  * milliseconds: a pod that starts in no time costs one write.
  */
 const SLOW = 200;
+/** Made once: each abort without a reason makes an exception with a stack of its own. */
+const NOT_NEEDED = new Error('not needed any more');
 /** What ends is told before the rest of the work. */
 const TOLD_BEFORE: ReadonlySet<Action['do']> = new Set(['backOff', 'kill', 'cleanup', 'finish']);
 /** Sleeps are cut, so that a clock that is set meanwhile is noticed. */
@@ -57,6 +59,8 @@ export class PodWorker {
   #alarm: AbortController | undefined;
   #failures = 0;
   #halted = false;
+  /** Whether anybody was told of this pod by us: until then its first steps are not worth a write. */
+  #told = false;
 
   constructor(options: WorkerOptions) {
     const { pod, dependencies } = options;
@@ -64,6 +68,7 @@ export class PodWorker {
     this.#pod = pod;
     this.places = placesOf(pod, dependencies.dataDir);
     this.#observed = options.observed ?? firstSight(options);
+    this.#told = options.observed !== undefined;
     this.#log = dependencies.log.with({ pod: `${pod.metadata?.namespace}/${pod.metadata?.name}` });
   }
 
@@ -113,19 +118,18 @@ export class PodWorker {
   halt(): void {
     this.#halted = true;
     this.#interrupt();
-    this.#alarm?.abort();
+    this.#alarm?.abort(NOT_NEEDED);
   }
 
   async sync(): Promise<void> {
-    this.#alarm?.abort();
+    this.#alarm?.abort(NOT_NEEDED);
     for (let step = 0; step < MAX_STEPS; step++) {
       await this.#takeNews();
       if (this.#halted) return this.#publish();
       const actions = plan(this.#pod, this.#observed, this.#now());
       const [first] = actions;
       const atRest = first === undefined || first.do === 'wait';
-      if (atRest || TOLD_BEFORE.has(first.do) || (step === 0 && this.#observed.previous.phase !== undefined))
-        this.#publish();
+      if (atRest || TOLD_BEFORE.has(first.do) || (step === 0 && this.#told)) this.#publish();
       if (first === undefined) return;
       if (first.do === 'wait') return this.#wakeAt(first.until);
       for (const action of actions) await this.#act(action);
@@ -179,7 +183,7 @@ export class PodWorker {
       // An interrupted effect changed nothing that is known; the next plan starts from there.
       if (!signal.aborted) this.#trouble(action, error);
     } finally {
-      soon.abort();
+      soon.abort(NOT_NEEDED);
     }
   }
 
@@ -243,6 +247,7 @@ export class PodWorker {
       if (this.#observed.lifecycle !== 'terminated' || this.#observed.reported === true) return;
     }
     this.#observed = { ...this.#observed, previous: next };
+    this.#told = true;
     this.#options.publish(this.#pod, next);
   }
 

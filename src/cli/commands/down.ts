@@ -1,4 +1,6 @@
 /** `wasmlet down`: ends the node of a data directory as Ctrl-C would, and waits until it is gone. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '#kit';
 import type { Arguments, Context } from '../command.ts';
 import { dataDirOf } from '../data-dir.ts';
@@ -18,6 +20,8 @@ export async function run(context: Context, args: Arguments): Promise<number> {
     );
     return 0;
   }
+  // A joined node keeps its guests at SIGTERM; this note, for this process alone, says that `down` means all of it.
+  writeFileSync(join(dir, 'end-guests'), String(pid));
   process.kill(pid, 'SIGTERM');
   const end = systemClock.monotonic() + Number(args.value('timeout') ?? 60) * 1000;
   while (holderOf(dir) !== undefined) {

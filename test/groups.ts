@@ -15,7 +15,10 @@ export interface Group {
   readonly quick?: boolean;
   /** Needs root: `some`, as one has in a user namespace of one's own; `real`, the machine's. */
   readonly root?: 'some' | 'real';
-  /** Runs in a network namespace of its own, whose host address is 10.250.0.1 (test/netns/namespace.ts). */
+  /**
+   * Runs in a network namespace of its own, whose host address is 10.250.0.1 (test/netns/namespace.ts); without root, and where
+   * the group does not need it, in the machine's. No port of the machine is in its way, and what it leaves behind is found.
+   */
   readonly ownNetwork?: boolean;
   /** Runs while nothing else does: its tests wait for things that a busy machine would delay. */
   readonly alone?: boolean;
@@ -87,6 +90,7 @@ export const groups: readonly Group[] = [
     what: 'the embedded API, driven by kubectl 1.32 and 1.35',
     needs: ['kubectl-1.32', 'kubectl-1.35', 'network'],
     files: ['test/api/**/*.test.ts'],
+    ownNetwork: true,
     alone: true,
     concurrency: 1,
     limitMinutes: 10,
@@ -96,6 +100,7 @@ export const groups: readonly Group[] = [
     what: 'commands as a person types them, and the newcomer’s first start',
     needs: ['network'],
     files: ['test/cli/**/*.test.ts'],
+    ownNetwork: true,
     alone: true,
     concurrency: 1,
     limitMinutes: 10,
@@ -105,6 +110,7 @@ export const groups: readonly Group[] = [
     what: 'pods from apply to deletion, on the standalone node',
     needs: ['kubectl-1.35', 'registry', 'network'],
     files: ['test/e2e/**/*standalone*.test.ts'],
+    ownNetwork: true,
     alone: true,
     concurrency: 1,
     limitMinutes: 10,
@@ -136,6 +142,7 @@ export const groups: readonly Group[] = [
     what: 'the commands in README and docs do what they say',
     needs: ['network', 'kubectl-1.35'],
     files: ['test/docs/**/*.test.ts'],
+    ownNetwork: true,
     alone: true,
     concurrency: 1,
     limitMinutes: 10,

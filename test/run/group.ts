@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeNamespace, type Namespace } from '../netns/namespace.ts';
 import { identityOf } from '../processes/owner.ts';
+import { isRoot } from '../setup/step.ts';
 import { killHungFiles } from './hung.ts';
 import { type Ground, groundOf, killLeftovers, RUN_VARIABLE } from './machine.ts';
 import type { Selected } from './options.ts';
@@ -38,7 +39,7 @@ export async function runGroup(group: Selected, around: Surroundings): Promise<R
   const ground = groundOf(group);
   if (ground !== undefined && 'skip' in ground) return skippedGroup(group.name, ground.skip);
   await mkdir(around.logs, { recursive: true });
-  const namespace = group.ownNetwork && ground === undefined ? await makeNamespace({ label: group.name }) : undefined;
+  const namespace = group.ownNetwork && isRoot() ? await makeNamespace({ label: group.name }) : undefined;
   const mark = `${identityOf()}-${group.name}`;
   const child = await attempt(group, { around, ground, namespace, mark });
   const left = [...killLeftovers(mark), ...((await namespace?.remove()) ?? [])];

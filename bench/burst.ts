@@ -58,20 +58,31 @@ interface Watching {
 
 async function watch(client: Client, { times, count, from, signal }: Watching): Promise<number> {
   let running = 0;
-  for await (const event of client.watch<Pod>(PODS, { namespace: 'default', resourceVersion: from, signal })) {
-    const now = performance.now();
-    if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
-    const name = event.object.metadata?.name ?? '';
-    const seen = times.get(name) ?? {};
-    times.set(name, seen);
-    if (event.object.spec?.nodeName !== undefined) seen.bound ??= now;
-    if (event.object.status?.phase === 'Running' && seen.running === undefined) {
-      seen.running = now;
+  let resourceVersion = from;
+  // An API server ends a watch whose reader is a moment behind; the next one goes on where it ended.
+  while (!signal.aborted) {
+    for await (const event of client.watch<Pod>(PODS, { namespace: 'default', resourceVersion, signal })) {
+      const now = performance.now();
+      if (event.type === 'ERROR') throw new Error(`Cannot time the burst: ${JSON.stringify(event.object)}`);
+      resourceVersion = event.object.metadata?.resourceVersion;
+      if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
+      if (!note(times, event.object, now)) continue;
       running += 1;
       if (running === count) return now;
     }
   }
-  throw new Error(`Cannot time the burst: the watch ended with ${running} of ${count} pods Running`);
+  throw new Error(`Cannot time the burst: ${running} of ${count} pods were Running in time`);
+}
+
+/** Whether the pod is Running for the first time. */
+function note(times: Map<string, Times>, pod: Pod, now: number): boolean {
+  const name = pod.metadata?.name ?? '';
+  const seen = times.get(name) ?? {};
+  times.set(name, seen);
+  if (pod.spec?.nodeName !== undefined) seen.bound ??= now;
+  if (pod.status?.phase !== 'Running' || seen.running !== undefined) return false;
+  seen.running = now;
+  return true;
 }
 
 function podOf(name: string, image: string): Pod {

@@ -162,6 +162,7 @@ async function burstInside(
     String(LIMIT_MS),
   ];
   const outcome = await run('ip', args);
-  if (outcome.code !== 0) throw new Error(`the peer's burst failed: ${/^.*Error: .*$/m.exec(outcome.stderr)?.[0] ?? outcome.stderr}`);
+  if (outcome.code !== 0)
+    throw new Error(`the peer's burst failed: ${/^.*Error: .*$/m.exec(outcome.stderr)?.[0] ?? outcome.stderr}`);
   return JSON.parse(outcome.stdout) as { durations: number[]; total: number };
 }

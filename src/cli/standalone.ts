@@ -2,7 +2,6 @@
  * The standalone node put together: the embedded API in a thread, and the same node that joins clusters, beside it. `up` and the
  * demo start it; nothing else knows that both are in one process.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startApiServer } from '#apiserver';
 import type { Pod } from '#kube/types';
@@ -34,7 +33,6 @@ const PORT_TRIES = 50;
 
 export async function startStandalone({ apiPort = API_PORT, ...options }: StandaloneOptions): Promise<Standalone> {
   const { dataDir, name, log } = options;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   await using parts = new AsyncDisposableStack();
   refuseIfTaken(dataDir);
   const api = await startApiServer(
@@ -67,6 +65,6 @@ export async function startStandalone({ apiPort = API_PORT, ...options }: Standa
 }
 
 /** The node takes the lock for good; asked here first, since the API that starts before it must not open another one's state. */
-function refuseIfTaken(dataDir: string): void {
+export function refuseIfTaken(dataDir: string): void {
   claimDataDir(dataDir)[Symbol.dispose]();
 }

@@ -1,5 +1,5 @@
 /** `wasmlet reset`: removes a data directory. Refuses while a node runs on it, and asks a person first. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Arguments, Context } from '../command.ts';
@@ -22,7 +22,7 @@ export async function run(context: Context, args: Arguments): Promise<number> {
       hint: "'wasmlet down' ends it.",
     });
   }
-  const names = readdirSync(dir);
+  const names = statSync(dir).isDirectory() ? readdirSync(dir) : [''];
   if (names.length > 0 && !names.some((name) => OURS.includes(name))) {
     throw cliError('CLI_FAILED', `Cannot reset '${dir}': it does not look like a wasmlet data directory`);
   }

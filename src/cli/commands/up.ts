@@ -1,6 +1,6 @@
 /** `wasmlet up`: a standalone node in the foreground, or, with --detach, in the background once it is Ready. */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#kit';
 import { connectByKubeconfig } from '#kube';
@@ -8,7 +8,7 @@ import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 import { commonOptions, numberOf, untilStopped } from '../node-options.ts';
-import { startStandalone } from '../standalone.ts';
+import { refuseIfTaken, startStandalone } from '../standalone.ts';
 import { applyOne } from './apply.ts';
 
 /** How long a detached node has to become Ready. */
@@ -71,7 +71,7 @@ function sayReady(context: Context, server: string): void {
 /** Starts the same command in a session of its own, and waits until it says that it is Ready. */
 async function detach(context: Context, args: Arguments, manifests: readonly Manifest[]): Promise<number> {
   const { dataDir } = commonOptions(context, args);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  refuseIfTaken(dataDir);
   const logPath = join(dataDir, 'node.log');
   const readyFile = join(dataDir, `.ready.${process.pid}`);
   const from = existsSync(logPath) ? statSync(logPath).size : 0;

@@ -1,7 +1,7 @@
 /** One node a data directory: the lock, and what must not change between starts. See docs/decisions/0004-data-directory.md. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type FileLock, lockFile } from '#kit/os';
 import { writeDurably } from '../bootstrap/pem-store.ts';
 import { nodeError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { nodeError } from '../errors.ts';
 export function claimDataDir(dataDir: string): FileLock {
   try {
     // Root's is passed through by sandboxes under uids of their own; what is inside has modes of its own.
-    mkdirSync(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    makeFolder(resolve(dataDir), process.getuid?.() === 0 ? 0o711 : 0o700);
   } catch (cause) {
     throw unusable(dataDir, cause);
   }
@@ -20,6 +20,17 @@ export function claimDataDir(dataDir: string): FileLock {
   throw nodeError('NODE_DATA_DIR_IN_USE', `Cannot use the data directory '${dataDir}': the node of ${who} runs on it`, {
     hint: `Stop it with 'wasmlet down --data-dir ${dataDir}', or choose another with --data-dir`,
   });
+}
+
+/** One folder at a time: Node's own `recursive` goes round for ever where a file system makes no folders (below /proc). */
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path), mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 function tryLock(path: string, dataDir: string): ReturnType<typeof lockFile> {

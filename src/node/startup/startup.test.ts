@@ -41,10 +41,13 @@ describe('the data directory', () => {
   test('that cannot be made says so', async () => {
     const file = join(dir, '..', 'file');
     await writeFile(file, '');
-    assert.throws(
-      () => claimDataDir(join(file, 'data')),
-      (error) => isWasmletError(error, 'NODE_DATA_DIR_UNUSABLE'),
-    );
+    for (const path of [file, join(file, 'data'), '/proc/nosuch/data']) {
+      assert.throws(
+        () => claimDataDir(path),
+        (error) => isWasmletError(error, 'NODE_DATA_DIR_UNUSABLE'),
+        path,
+      );
+    }
   });
 });
 

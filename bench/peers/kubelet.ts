@@ -2,7 +2,7 @@
  * The peer: a real kubelet with containerd and runc, joined to the real control plane in a network namespace of its own.
  * Needs root, Debian's containerd, runc and containernetworking-plugins, and the test cache's control plane binary.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type ControlPlane, startControlPlane } from '../../test/cluster/start.ts';
@@ -25,6 +25,7 @@ export interface KubeletPeer extends AsyncDisposable {
 
 export async function startKubelet(folder: string): Promise<KubeletPeer> {
   const cluster = await startControlPlane({ dir: join(folder, 'cluster') });
+  const before = podNamespaces();
   const state = join(folder, 'peer');
   mkdirSync(state, { recursive: true });
   const containerd = new Daemon({
@@ -52,6 +53,9 @@ export async function startKubelet(folder: string): Promise<KubeletPeer> {
       ],
       { accept: 'any' },
     );
+    // Without their containers nobody asks CNI to take these away.
+    for (const name of podNamespaces())
+      if (!before.has(name)) await run(['ip', 'netns', 'delete', name], { accept: 'any' });
     await cluster.stop();
   }
   try {
@@ -150,6 +154,11 @@ async function importImage(folder: string, state: string): Promise<void> {
     if (attempt === 50) throw new Error(`Cannot import the peer's image: ${stderr}`);
     await setTimeout(200);
   }
+}
+
+/** Network namespaces that containerd's CNI makes, one a pod. */
+function podNamespaces(): Set<string> {
+  return new Set(existsSync('/run/netns') ? readdirSync('/run/netns').filter((name) => name.startsWith('cni-')) : []);
 }
 
 async function endContainers(state: string): Promise<void> {

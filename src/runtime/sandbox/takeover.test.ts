@@ -75,6 +75,21 @@ describe('a sandbox', { timeout: 120_000 }, () => {
     assert.deepEqual(readdirSync(join(dataDir, 'sandboxes')), []);
   });
 
+  it('whose workloads have all ended goes with the node, and the next one hears how they ended', async () => {
+    const { dataDir } = place;
+    const spec = scripted(dataDir, 'exit 9');
+    const first = await createRuntime({ dataDir, warm: 0 });
+    await first.create(spec);
+    await first.start(spec.id);
+    assert.equal((await first.wait(spec.id)).exit.code, 9);
+    const pid = first.sandboxes()[0]?.pid ?? 0;
+    await first[Symbol.asyncDispose]();
+    assert.equal(startTimeOf(pid), undefined);
+    const next = await createRuntime({ dataDir, warm: 0 });
+    assert.equal((await next.wait(spec.id)).exit.code, 9);
+    await endAll(next);
+  });
+
   it('that died while the node was away leaves its exits; what was running counts as crashed', async () => {
     const { dataDir } = place;
     const done = scripted(dataDir, 'exit 4');

@@ -103,7 +103,10 @@ export class Sandboxes {
     await Promise.allSettled([...this.#warm, ...this.#placed.values()]);
     await Promise.all(
       this.all().map(async (sandbox) => {
-        if (sandbox.workloads.size > 0) sandbox.detach();
+        const states = [...sandbox.workloads.values()];
+        if (states.some(({ phase }) => phase !== 'exited')) sandbox.detach();
+        // Its folder tells the next node how they ended.
+        else if (states.length > 0) await sandbox.end('the node ended');
         else await this.#endAndRemove(sandbox, 'the node ended');
       }),
     );

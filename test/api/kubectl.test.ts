@@ -272,6 +272,18 @@ for (const kubectl of kubectls()) {
       assert.equal(await out('get --raw /readyz'), 'ok');
     });
 
+    it('applies a List, whose items it checks by the OpenAPI v2 document', async () => {
+      const list = (extra: object): string =>
+        manifest({
+          apiVersion: 'v1',
+          kind: 'List',
+          items: ['l1', 'l2'].map((name) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...extra })),
+        });
+      assert.equal(await out('apply -f -', list({})), 'configmap/l1 created\nconfigmap/l2 created');
+      assert.match(await out('apply --server-side --force-conflicts -f -', list({})), /l2 serverside-applied/);
+      assert.match(await refused('apply -f -', list({ bogus: 1 })), /unknown field "bogus" in io.k8s.api.core.v1/);
+    });
+
     it('manages nodes and certificate requests', async () => {
       await ask('create -f -', { input: manifest({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } }) });
       assert.match(await out('get nodes'), /n1 +(Unknown|NotReady)/);

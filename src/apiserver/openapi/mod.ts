@@ -1,6 +1,6 @@
 /**
  * OpenAPI documents for kubectl's `apply`, `explain` and validation, built when they are asked for: an index with hashes,
- * one document a group and version (v3), and one for all (v2, JSON only: 406 for protobuf, which kubectl takes as absent).
+ * one document a group and version (v3), and one for all (v2, in JSON or, for kubectl, in protobuf).
  */
 import { createHash } from 'node:crypto';
 import { allDefinitions } from '#kube/schema';
@@ -8,6 +8,7 @@ import { apiVersionOf, KINDS, type KindRow } from '../kinds.ts';
 import { notAcceptable } from '../status.ts';
 import type { Answer } from '../surface.ts';
 import { pathsOf, SHARED_SCHEMAS } from './paths.ts';
+import { ASKS_OPENAPI_V2_PROTOBUF, type DocumentV2, encodeDocumentV2, OPENAPI_V2_PROTOBUF } from './protobuf.ts';
 import { type Dialect, schemasFor } from './schemas.ts';
 
 const PROTOBUF = /protobuf/;
@@ -16,8 +17,11 @@ export function openapiDocument(path: string, accept: string): Answer | undefine
   const plain = path.replace(/\/$/, '');
   if (plain === '/openapi/v3') return index();
   if (plain === '/openapi/v2') {
+    if (!takesJson(accept) && ASKS_OPENAPI_V2_PROTOBUF.test(accept)) {
+      return answerOf(encodeDocumentV2(documentV2()), OPENAPI_V2_PROTOBUF);
+    }
     refuseProtobuf(accept);
-    return answerOf(documentV2());
+    return answerOf(JSON.stringify(documentV2()));
   }
   const [, key] = /^\/openapi\/v3\/(.+)$/.exec(plain) ?? [];
   const kinds = key === undefined ? [] : KINDS.filter((kind) => keyOf(kind) === key);
@@ -28,11 +32,14 @@ export function openapiDocument(path: string, accept: string): Answer | undefine
 
 /** A client that takes only protobuf gets 406; one that also takes JSON gets that. */
 function refuseProtobuf(accept: string): void {
-  const types = accept.split(',').map((clause) => clause.split(';')[0]?.trim() ?? '');
-  const other = types.some(
-    (type) => type === '' || type === '*/*' || type.startsWith('application/json') || type === 'application/*',
-  );
-  if (!other && types.some((type) => PROTOBUF.test(type))) throw notAcceptable(['application/json']);
+  if (!takesJson(accept) && PROTOBUF.test(accept)) throw notAcceptable(['application/json']);
+}
+
+function takesJson(accept: string): boolean {
+  return accept
+    .split(',')
+    .map((clause) => clause.split(';')[0]?.trim() ?? '')
+    .some((type) => type === '' || type === '*/*' || type.startsWith('application/json') || type === 'application/*');
 }
 
 /** `api/v1`, `apis/coordination.k8s.io/v1`. */
@@ -51,7 +58,7 @@ function hashOf(key: string): string {
   return hash;
 }
 
-function digest(text: string): string {
+function digest(text: string | Buffer): string {
   return createHash('sha512').update(text).digest('hex').toUpperCase();
 }
 
@@ -63,8 +70,8 @@ function index(): Answer {
   return answerOf(JSON.stringify({ paths }));
 }
 
-function answerOf(body: string): Answer {
-  return { contentType: 'application/json', body, etag: `"${digest(body)}"` };
+function answerOf(body: string | Buffer, contentType = 'application/json'): Answer {
+  return { contentType, body, etag: `"${digest(body)}"` };
 }
 
 function schemaNames(kinds: readonly KindRow[]): string[] {
@@ -100,11 +107,11 @@ function withOwnKind(schemas: Record<string, Record<string, unknown>>, kinds: re
   return schemas;
 }
 
-function documentV2(): string {
-  return JSON.stringify({
+function documentV2(): DocumentV2 {
+  return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: 'v1.35.4' },
-    paths: allPaths(KINDS, 'v2'),
+    paths: allPaths(KINDS, 'v2') as DocumentV2['paths'],
     definitions: schemasFor(schemaNames(KINDS), 'v2'),
-  });
+  };
 }

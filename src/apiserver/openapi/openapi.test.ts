@@ -51,12 +51,22 @@ describe('openapiDocument()', () => {
     assert.equal(spec?.properties['containers']?.['x-kubernetes-patch-merge-key'], 'name');
   });
 
-  it('answers v2 in JSON with all references resolved, and 406 to who takes only protobuf', () => {
+  it('answers v2 in JSON with all references resolved, in protobuf to kubectl, and 406 to who takes another protobuf', () => {
     const document = get('/openapi/v2');
     const names = Object.keys(document['definitions'] as Json);
     for (const ref of refs(document)) assert.ok(names.includes(ref.replace('#/definitions/', '')), ref);
+    const type = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const answer = openapiDocument('/openapi/v2', type);
+    assert.equal(answer?.contentType, type.replace('@', '.'));
+    // Field 1, `swagger`, in three bytes.
+    assert.equal(
+      Buffer.from(answer.body ?? '')
+        .subarray(0, 5)
+        .toString('latin1'),
+      '\n\u00032.0',
+    );
     assert.throws(
-      () => openapiDocument('/openapi/v2', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'),
+      () => openapiDocument('/openapi/v2', 'application/vnd.kubernetes.protobuf'),
       (error) => error instanceof StatusError && error.code === 406,
     );
   });

@@ -99,6 +99,8 @@ class Watcher {
     const ended = new Promise<void>((resolve) => {
       this.#finish = resolve;
     });
+    // What is told must be on the disk; what is written between the two lines below would be told twice or never.
+    while (store.pending) await store.settled();
     try {
       this.#begin();
     } catch (error) {
@@ -106,7 +108,7 @@ class Watcher {
       this.#sink.write(`{"type":"ERROR","object":${JSON.stringify(error.status)}}\n`);
       return;
     }
-    const unsubscribe = store.subscribe(kind.storage ?? '', (change) => this.#pass(change));
+    const unsubscribe = store.subscribeDurable(kind.storage ?? '', (change) => this.#pass(change));
     const deadline = setTimeout(() => this.#close(), this.#plan.seconds * 1000);
     const bookmarks = this.#plan.bookmarks ? setInterval(() => this.#bookmark(), BOOKMARK_EVERY) : undefined;
     signal.addEventListener('abort', this.#finish, { once: true });

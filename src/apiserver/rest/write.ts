@@ -3,7 +3,6 @@
  * the event loop: the object cannot change between the read and the write. Source: apiserver `pkg/registry/generic/registry/store.go`,
  * `pkg/registry/rest/{create,update}.go`.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { admitCreate, admitUpdate } from '../admission/mod.ts';
 import type { PatchFlavour } from '../kinds.ts';
 import { alreadyExists, badRequest, conflict, invalid, MODIFIED, notFound, StatusError } from '../status.ts';
@@ -21,6 +20,7 @@ import {
   type Written,
 } from './api.ts';
 import { fromStored, toStored } from './codec.ts';
+import { sameJson } from './same-json.ts';
 
 const NAME_TRIES = 8;
 
@@ -149,17 +149,14 @@ export function patchObject(api: Api, address: ObjectAddress, given: PatchGiven)
     const rest = { ...given, ...patched, fieldManager: undefined };
     return createObject(api, address, rest);
   }
-  // What applyPatch tracked stands; a second tracking would find the same and cost the same again.
-  return replaceObject(api, address, {
-    ...given,
-    ...patched,
-    entry,
-    fieldManager: type === 'apply' ? undefined : given.fieldManager,
-  });
+  // What applyPatch tracked stands, a list that was emptied too; a second tracking would cost the same again.
+  return replaceObject(api, address, { ...given, ...patched, entry, tracked: true });
 }
 
 interface Replacement extends Decoded, WriteContext {
   readonly entry: Entry;
+  /** managedFields are right already. */
+  readonly tracked?: boolean;
 }
 
 function replaceObject(api: Api, address: ObjectAddress, given: Replacement): Written {
@@ -175,12 +172,13 @@ function replaceObject(api: Api, address: ObjectAddress, given: Replacement): Wr
   } else {
     prepareSubresource(api, { address, object, old, user });
   }
-  if (given.fieldManager !== undefined) {
+  if (given.tracked !== true && given.fieldManager === undefined) keepManagers(object, old);
+  if (given.tracked !== true && given.fieldManager !== undefined) {
     const options = { kind, subresource, fieldManager: given.fieldManager, now: nowOf(api) };
     api.surface.trackUpdate(object, old, options);
   }
   if (subresource === undefined) strategy.prepareUpdate?.(object, old, { api, user });
-  if (kind.generation && !isDeepStrictEqual(object['spec'], old['spec'])) {
+  if (kind.generation && !sameJson(object['spec'], old['spec'])) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   admitUpdate(api, { kind, subresource, object, old, user });
@@ -217,9 +215,12 @@ function keepMetadata(object: ApiObject, old: ApiObject): void {
     if (old.metadata[key] === undefined) delete metadata[key];
     else (metadata as Record<string, unknown>)[key] = old.metadata[key];
   }
+  delete metadata.selfLink;
+}
+
+function keepManagers({ metadata }: ApiObject, old: ApiObject): void {
   metadata.managedFields ??= old.metadata.managedFields ?? [];
   if (metadata.managedFields.length === 0) delete metadata.managedFields;
-  delete metadata.selfLink;
 }
 
 export function restore(object: ApiObject, old: ApiObject, field: string): void {
@@ -256,18 +257,12 @@ function prepareSubresource(api: Api, { address, object, old, user }: Subchange)
 
 /** Whether writing it would change nothing: times of managedFields do not count. */
 function isSame(object: ApiObject, old: ApiObject): boolean {
-  return isDeepStrictEqual(withoutTimes(object), withoutTimes(old));
+  return sameJson(withoutTimes(object), withoutTimes(old));
 }
 
-function withoutTimes(object: ApiObject): unknown {
-  const { managedFields, ...metadata } = object.metadata;
-  const fields = managedFields?.map(({ time: _, ...field }) => field) ?? [];
-  return plain({ ...object, metadata: { ...metadata, managedFields: fields } });
-}
-
-/** Without properties that JSON does not keep. */
-function plain(value: object): unknown {
-  return JSON.parse(JSON.stringify(value)) as unknown;
+function withoutTimes(object: ApiObject): object {
+  const managedFields = (object.metadata.managedFields ?? []).map((field) => ({ ...field, time: undefined }));
+  return { ...object, metadata: { ...object.metadata, managedFields } };
 }
 
 /** A deleted object whose last finalizer goes, goes. */

@@ -131,7 +131,9 @@ async function replyTo(
   { request, signal }: { request: Http2ServerRequest; signal: AbortSignal },
 ): Promise<Reply> {
   try {
-    return await handle(api, requestOf(api, request, signal));
+    const reply = await handle(api, requestOf(api, request, signal));
+    await api.store.settled();
+    return reply;
   } catch (error) {
     if (error instanceof StatusError) return statusReply(error);
     api.log.error('a request failed', { path: request.url.slice(0, 200), error });

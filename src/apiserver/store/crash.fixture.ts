@@ -8,9 +8,11 @@ for (let at = store.revision; ; at++) {
   const where = { storage: 'pods', namespace: 'default', name };
   if (at % 7 === 6) {
     const gone = store.remove(where);
+    store.flush();
     if (gone !== undefined) writeSync(1, `${gone.revision} remove ${name}\n`);
   }
   const filler = 'x'.repeat((at * 37) % 5000);
   const entry = store.put(where, { metadata: { name }, filler, check: filler.length });
+  store.flush();
   writeSync(1, `${entry.revision} put ${name}\n`);
 }

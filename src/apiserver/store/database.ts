@@ -1,6 +1,5 @@
 /**
- * The SQLite file: the objects and the log of changes, written in one transaction a change. WAL with synchronous=FULL: a commit is on
- * the disk before it is answered. Only `store.ts` calls this; the file's content is its own contract with later versions (user_version).
+ * The SQLite file: the objects and the log of changes. WAL with synchronous=FULL: what is committed is on the disk. Only `store.ts` calls this; the file's content is its own contract with later versions (user_version).
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { messageOf } from '#kit';
@@ -71,22 +70,29 @@ export class Database {
     yield* this.#db.prepare('SELECT * FROM log ORDER BY revision').iterate() as Iterable<never>;
   }
 
-  /** All or nothing, and on the disk when it returns. */
-  commit(row: LogRow): void {
-    this.#transaction(() => {
+  begin(): void {
+    this.#guard(() => this.#db.exec('BEGIN IMMEDIATE'));
+  }
+
+  /** One change, in the transaction that is open. */
+  write(row: LogRow): void {
+    this.#guard(() => {
       const { storage, namespace, name, revision, data } = row;
       if (row.type === 'DELETED') this.#remove.run(storage, namespace, name);
       else this.#put.run(storage, namespace, name, revision, data);
       this.#append.run(revision, row.type, storage, namespace, name, data, row.previous);
-      this.#state.run(revision, 'revision');
     });
   }
 
-  /** Forgets the log up to and including `revision`. */
-  compact(revision: number): void {
-    this.#transaction(() => {
-      this.#forget.run(revision);
-      this.#state.run(revision, 'compacted');
+  /** All or nothing, and on the disk when it returns. Forgets the log up to `compacted` when that is given. */
+  commit(revision: number, compacted?: number): void {
+    this.#guard(() => {
+      this.#state.run(revision, 'revision');
+      if (compacted !== undefined) {
+        this.#forget.run(compacted);
+        this.#state.run(compacted, 'compacted');
+      }
+      this.#db.exec('COMMIT');
     });
   }
 
@@ -99,11 +105,10 @@ export class Database {
     return row?.value ?? 0;
   }
 
-  #transaction(work: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
+  /** What fails ends the transaction with all that is in it. */
+  #guard(work: () => void): void {
     try {
       work();
-      this.#db.exec('COMMIT');
     } catch (cause) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw apiError('API_STATE_UNUSABLE', `Cannot write the API's state: ${messageOf(cause)}`, {

@@ -82,7 +82,10 @@ describe('Store', () => {
 
   it('forgets old changes and answers 410 for what it forgot', () => {
     using store = open({ history: 8 });
-    for (let at = 0; at < 40; at++) store.put(place('a'), pod('a', { at }));
+    for (let at = 0; at < 40; at++) {
+      store.put(place('a'), pod('a', { at }));
+      store.flush();
+    }
     assert.ok(store.compacted >= 30);
     assert.throws(() => store.since('pods', 3), isGone);
     assert.throws(() => store.listAt('pods', 3), isGone);
@@ -115,6 +118,18 @@ describe('Store', () => {
     assert.throws(() => store.put(place('b'), pod('b', { x: 'x'.repeat(400) })), /space exceeded/);
     assert.equal(store.revision, 1);
     assert.equal(store.count('pods'), 1);
+  });
+
+  it('tells others of a change when it is on the disk, once a turn', async () => {
+    using store = open();
+    const seen: number[] = [];
+    store.subscribeDurable('pods', ({ revision }) => seen.push(revision));
+    store.put(place('a'), pod('a'));
+    store.put(place('b'), pod('b'));
+    assert.deepEqual(seen, []);
+    await store.settled();
+    assert.deepEqual(seen, [1, 2]);
+    assert.equal(store.pending, false);
   });
 
   it('refuses a file that is not its own', async () => {

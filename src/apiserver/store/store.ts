@@ -1,7 +1,8 @@
 /**
  * The objects of the embedded API: one revision counter for all, optimistic concurrency by it, a bounded log that watches and
- * consistent lists read. Everything is in memory and in SQLite; a write is on the disk before `write()` returns. Synchronous, so a
- * read, a decision and a write in one turn of the event loop are one step: there are no locks.
+ * consistent lists read. Everything is in memory and in SQLite. Synchronous, so a read, a decision and a write in one turn of the
+ * event loop are one step: there are no locks. The writes of a turn are one transaction, committed at its end: whoever tells the
+ * outside world anything waits for `settled()` first, so nothing is answered that a power cut could take back.
  */
 import { gone, StatusError } from '../status.ts';
 import type { ApiObject } from '../surface.ts';
@@ -51,6 +52,9 @@ export class Store implements Disposable {
   readonly #limits: StoreLimits;
   readonly #collections = new Map<string, Collection>();
   readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #durable = new Map<string, Set<Listener>>();
+  #batch: Change[] = [];
+  #settling: PromiseWithResolvers<void> | undefined;
   #history: Change[] = [];
   #historySize = 0;
   #totalSize = 0;
@@ -144,15 +148,48 @@ export class Store implements Disposable {
     return this.#history.slice(first).filter((change) => change.storage === storage);
   }
 
-  /** Called in order, once a change, within the write. Returns the function that ends it. */
+  /** Called in order, once a change, within the write: for what writes again. Returns the function that ends it. */
   subscribe(storage: string, listener: Listener): () => void {
-    const listeners = this.#listeners.get(storage) ?? new Set();
-    this.#listeners.set(storage, listeners);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return listen(this.#listeners, storage, listener);
+  }
+
+  /** Called in order, once a change is on the disk: for what tells others. */
+  subscribeDurable(storage: string, listener: Listener): () => void {
+    return listen(this.#durable, storage, listener);
+  }
+
+  /** Whether there are writes that are not on the disk yet. */
+  get pending(): boolean {
+    return this.#batch.length > 0;
+  }
+
+  /** Resolves when all that was written is on the disk; rejects when it could not be, and then none of it has happened. */
+  settled(): Promise<void> {
+    if (!this.pending) return Promise.resolve();
+    this.#settling ??= Promise.withResolvers<void>();
+    return this.#settling.promise;
+  }
+
+  /** Commits now. */
+  flush(): void {
+    if (!this.pending) return;
+    const compacted = this.#dueForCompaction();
+    try {
+      this.#db.commit(this.#revision, compacted);
+    } catch (error) {
+      this.#undo(error);
+      throw error;
+    }
+    if (compacted !== undefined) this.#forget(compacted);
+    const [batch, settling] = [this.#batch, this.#settling];
+    this.#batch = [];
+    this.#settling = undefined;
+    for (const change of batch) for (const listener of this.#durable.get(change.storage) ?? []) listener(change);
+    settling?.resolve();
   }
 
   [Symbol.dispose](): void {
+    this.flush();
     this.#db.close();
   }
 
@@ -166,16 +203,51 @@ export class Store implements Disposable {
     const { type, entry, previous } = change;
     const { revision, text } = entry;
     const { storage, namespace, name } = place;
-    this.#db.commit({ revision, type, storage, namespace, name, data: text, previous: previous?.text ?? null });
+    try {
+      if (!this.pending) this.#db.begin();
+      this.#db.write({ revision, type, storage, namespace, name, data: text, previous: previous?.text ?? null });
+    } catch (error) {
+      this.#undo(error);
+      throw error;
+    }
+    if (!this.pending) setImmediate(() => this.#flushLater());
     this.#revision = revision;
-    const collection = this.#collection(storage);
-    if (type === 'DELETED') collection.delete(keyOf(place));
-    else collection.set(entry);
-    this.#totalSize += (type === 'DELETED' ? 0 : text.length) - (previous?.text.length ?? 0);
+    this.#set(storage, entry, type === 'DELETED' ? undefined : entry);
     const whole: Change = { revision, type, storage, entry, previous, encoded: new Map() };
+    this.#batch.push(whole);
     this.#remember(whole);
-    this.#compactIfDue();
     for (const listener of this.#listeners.get(storage) ?? []) listener(whole);
+  }
+
+  /** Whoever waits in `settled()` is told; here nobody is there to catch it. */
+  #flushLater(): void {
+    try {
+      this.flush();
+    } catch {
+      // Told by `settled()`.
+    }
+  }
+
+  #set(storage: string, at: Entry, entry: Entry | undefined): void {
+    const collection = this.#collection(storage);
+    const before = collection.get(keyOf(at));
+    if (entry === undefined) collection.delete(keyOf(at));
+    else collection.set(entry);
+    this.#totalSize += (entry?.text.length ?? 0) - (before?.text.length ?? 0);
+  }
+
+  /** The whole batch did not happen: the memory goes back to what the disk has. */
+  #undo(error: unknown): void {
+    for (const { storage, entry, previous, revision } of this.#batch.reverse()) {
+      this.#set(storage, entry, previous);
+      this.#revision = revision - 1;
+      this.#historySize -= sizeOf(this.#history.pop());
+    }
+    this.#batch = [];
+    const settling = this.#settling;
+    this.#settling = undefined;
+    settling?.promise.catch(() => {});
+    settling?.reject(error);
   }
 
   #remember(change: Change): void {
@@ -184,21 +256,23 @@ export class Store implements Disposable {
   }
 
   /** Down to three quarters at once, so that it is not done at every write. */
-  #compactIfDue(): void {
+  #dueForCompaction(): number | undefined {
     const { history, historySize } = this.#limits;
-    if (this.#history.length <= history && this.#historySize <= historySize) return;
+    if (this.#history.length <= history && this.#historySize <= historySize) return undefined;
     let drop = 0;
     let size = this.#historySize;
     while (drop < this.#history.length && (this.#history.length - drop > history * 0.75 || size > historySize * 0.75)) {
       size -= sizeOf(this.#history[drop]);
       drop++;
     }
-    const last = this.#history[drop - 1];
-    if (last === undefined) return;
-    this.#db.compact(last.revision);
-    this.#history = this.#history.slice(drop);
-    this.#historySize = size;
-    this.#compacted = last.revision;
+    return this.#history[drop - 1]?.revision;
+  }
+
+  #forget(compacted: number): void {
+    const first = firstAfter(this.#history, compacted);
+    for (const change of this.#history.slice(0, first)) this.#historySize -= sizeOf(change);
+    this.#history = this.#history.slice(first);
+    this.#compacted = compacted;
   }
 
   #loadLog(): void {
@@ -229,6 +303,13 @@ export class Store implements Disposable {
       throw new StatusError(500, '', 'etcdserver: mvcc: database space exceeded');
     }
   }
+}
+
+function listen(all: Map<string, Set<Listener>>, storage: string, listener: Listener): () => void {
+  const listeners = all.get(storage) ?? new Set();
+  all.set(storage, listeners);
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 function sizeOf(change: Change | undefined): number {

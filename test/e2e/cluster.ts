@@ -43,7 +43,7 @@ export async function startCluster(): Promise<ClusterWorld> {
     '--log-level',
     'debug',
   ];
-  const node = nodeProcess({ args, log: join(folder, 'node.log'), ready });
+  const node = nodeProcess({ args, dataDir, log: join(folder, 'node.log'), ready });
   async function dispose(): Promise<void> {
     await node.end('SIGTERM');
     await run([process.execPath, WASMLET, 'down', '--data-dir', dataDir], { accept: 'any' });

@@ -1,49 +1,69 @@
-/** `wasmlet` as a process of a test: started in the foreground, killed and started again on the same data directory. */
+/** `wasmlet` as a process of a test: started in the foreground or detached, killed and started again on the same data directory. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { holderOf } from '../../src/cli/node-process.ts';
+import { run } from '../processes/command.ts';
 import type { NodeProcess } from './world.ts';
 
 export const WASMLET = fileURLToPath(new URL('../../bin/wasmlet', import.meta.url));
 
 export interface NodeProcessOptions {
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly dataDir: string;
   readonly log: string;
   /** Resolves when the node is as far as the tests need it. */
   readonly ready: () => Promise<void>;
 }
 
-export function nodeProcess({ args, env = {}, log, ready }: NodeProcessOptions): NodeProcess {
-  let child: ChildProcess | undefined;
-  let gone: Promise<void> = Promise.resolve();
+export interface StartOptions {
+  /** Another build's `bin/wasmlet`. */
+  readonly program?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly detach?: boolean;
+}
+
+export function nodeProcess({ args, dataDir, log, ready }: NodeProcessOptions): NodeProcess {
+  let detached = false;
   function tail(): string {
-    return readFileSync(log, 'utf8').split('\n').slice(-40).join('\n');
+    const path = detached ? `${dataDir}/node.log` : log;
+    return readFileSync(path, 'utf8').split('\n').slice(-40).join('\n');
   }
-  async function start(): Promise<void> {
-    const output = openSync(log, 'a');
-    const started = spawn(process.execPath, [WASMLET, ...args], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', output, output],
-    });
-    child = started;
-    gone = new Promise((resolve) => started.once('exit', () => resolve()));
-    const failed = gone.then(() => {
-      throw new Error(`Cannot start the node: it ended with ${started.exitCode ?? started.signalCode}\n${tail()}`);
+  async function start({ program = WASMLET, env = {}, detach = false }: StartOptions = {}): Promise<void> {
+    detached = detach;
+    if (detach) {
+      await run([process.execPath, program, ...args, '--detach'], { env });
+      return await ready();
+    }
+    const started = spawnInto(log, [program, ...args], { ...process.env, ...env });
+    const failed = new Promise<never>((_, reject) => {
+      started.once('exit', (code, signal) =>
+        reject(new Error(`Cannot start the node: it ended with ${code ?? signal}\n${tail()}`)),
+      );
     });
     failed.catch(() => {});
     await Promise.race([ready(), failed]);
   }
   async function end(signal: NodeJS.Signals): Promise<void> {
-    child?.kill(signal);
-    await gone;
+    const pid = holderOf(dataDir);
+    if (pid !== undefined) process.kill(pid, signal);
+    while (holderOf(dataDir) !== undefined) await setTimeout(20);
   }
   return {
     get pid() {
-      return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
+      return holderOf(dataDir);
+    },
+    get detached() {
+      return detached;
     },
     start,
     end,
     tail,
   };
+}
+
+function spawnInto(log: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const output = openSync(log, 'a');
+  return spawn(process.execPath, [...args], { env, stdio: ['ignore', output, output] });
 }

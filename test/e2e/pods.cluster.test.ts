@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { endingCases } from './cases/endings.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { survivalCases } from './cases/survival.ts';
@@ -28,6 +29,7 @@ describe('pods on a node of a real cluster', () => {
   lifecycleCases(() => world);
   inputCases(() => world);
   survivalCases(() => world);
+  endingCases(() => world, '`wasmlet join`');
 
   it('an API server that dies and comes back: pods go on, and what happened meanwhile is told', async () => {
     await apply(

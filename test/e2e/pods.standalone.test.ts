@@ -1,5 +1,6 @@
 import { after, before, describe } from 'node:test';
 import { addressCases } from './cases/addresses.ts';
+import { endingCases } from './cases/endings.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { survivalCases } from './cases/survival.ts';
@@ -16,4 +17,6 @@ describe('pods on a standalone node', () => {
   inputCases(() => world);
   addressCases(() => world);
   survivalCases(() => world);
+  endingCases(() => world, '`wasmlet up` in the foreground');
+  endingCases(() => world, '`wasmlet up --detach`');
 });

@@ -28,6 +28,7 @@ export async function startStandalone(): Promise<World> {
   }
   const node = nodeProcess({
     args: ['up', '--data-dir', dataDir, '--log-level', 'debug'],
+    dataDir,
     log: join(folder, 'node.log'),
     ready,
   });

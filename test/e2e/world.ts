@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Pod } from '#kube/types';
 import type { CommandOptions, CommandResult } from '../processes/command.ts';
+import type { StartOptions } from './node-process.ts';
 
 export interface World extends AsyncDisposable {
   readonly kind: 'standalone' | 'cluster';
@@ -22,7 +23,9 @@ export interface World extends AsyncDisposable {
 
 export interface NodeProcess {
   readonly pid: number | undefined;
-  start(): Promise<void>;
+  /** It was started by `--detach`. */
+  readonly detached: boolean;
+  start(options?: StartOptions): Promise<void>;
   /** Sends a signal and waits until the process is gone. */
   end(signal: NodeJS.Signals): Promise<void>;
   /** The last lines of its log. */

@@ -178,10 +178,11 @@ function replaceObject(api: Api, address: ObjectAddress, given: Replacement): Wr
     api.surface.trackUpdate(object, old, options);
   }
   if (subresource === undefined) strategy.prepareUpdate?.(object, old, { api, user });
+  admitUpdate(api, { kind, subresource, object, old, user });
+  // After admission, which puts back what it had added: only what is left of a difference counts.
   if (kind.generation && !sameJson(object['spec'], old['spec'])) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
-  admitUpdate(api, { kind, subresource, object, old, user });
   api.surface.validateUpdate({ kind, subresource }, object, old);
   if (isSame(object, old)) return { entry, created: false, warnings: given.warnings };
   if (mayGo(object) && !given.dryRun)

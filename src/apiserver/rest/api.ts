@@ -25,6 +25,8 @@ export interface Api {
   readonly kubelet: KubeletDialer;
   /** Where clients reach this server, host:port. */
   readonly address: () => string;
+  /** Makes what every namespace has; what does it writes by this API itself. */
+  readonly furnish: (namespace: string) => void;
 }
 
 export interface WriteContext {

@@ -20,6 +20,7 @@ import {
   type Written,
 } from './api.ts';
 import { fromStored, toStored } from './codec.ts';
+import { restore } from './restore.ts';
 import { sameJson } from './same-json.ts';
 
 const NAME_TRIES = 8;
@@ -222,11 +223,6 @@ function keepMetadata(object: ApiObject, old: ApiObject): void {
 function keepManagers({ metadata }: ApiObject, old: ApiObject): void {
   metadata.managedFields ??= old.metadata.managedFields ?? [];
   if (metadata.managedFields.length === 0) delete metadata.managedFields;
-}
-
-export function restore(object: ApiObject, old: ApiObject, field: string): void {
-  if (old[field] === undefined) delete object[field];
-  else object[field] = old[field];
 }
 
 interface Subchange {

@@ -5,6 +5,7 @@ import { type Clock, isWasmletError, type Log, silentLog, systemClock } from '#k
 import { formatKubeconfig } from '#kube';
 import type { KeyPair } from '#kube/certificates';
 import { startControllers } from '../controllers/mod.ts';
+import { furnishNamespace } from '../controllers/namespace-furniture.ts';
 import type { Api } from '../rest/api.ts';
 import { surface } from '../rest/surface-of.ts';
 import { Store, type StoreLimits } from '../store/store.ts';
@@ -66,6 +67,7 @@ export async function runApiServer(options: RunOptions): Promise<RunningApi> {
     ca: pki.authority.cert,
     kubelet: options.kubelet ?? kubeletDialer(() => ({ ...pki.kubeletClient, ca: pki.authority.cert })),
     address: () => `${address}:${port}`,
+    furnish: (namespace) => furnishNamespace(api, namespace),
   };
   const controllers = startControllers(api, pki.authority);
   let server: RunningServer;

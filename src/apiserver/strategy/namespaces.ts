@@ -1,6 +1,5 @@
 import type { NamespaceSpec, NamespaceStatus } from '#kube/types';
-import { furnishNamespace } from '../controllers/namespace-furniture.ts';
-import { restore } from '../rest/write.ts';
+import { restore } from '../rest/restore.ts';
 import type { Strategy } from './mod.ts';
 
 /** Source: `pkg/registry/core/namespace/strategy.go`. */
@@ -19,7 +18,7 @@ export const namespaces: Strategy = {
   },
   /** In the same turn: a pod that is applied right behind its namespace finds its service account. */
   afterCreate(namespace, { api }) {
-    furnishNamespace(api, namespace.metadata.name ?? '');
+    api.furnish(namespace.metadata.name ?? '');
   },
   prepareUpdate(namespace, old) {
     restore(namespace, old, 'spec');

@@ -1,6 +1,6 @@
 import { parseQuantity } from '#kube';
 import type { Container, PodSpec, PodStatus } from '#kube/types';
-import { restore } from '../rest/write.ts';
+import { restore } from '../rest/restore.ts';
 import type { ApiObject } from '../surface.ts';
 import type { Strategy } from './mod.ts';
 

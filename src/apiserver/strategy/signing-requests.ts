@@ -4,7 +4,7 @@ import type {
   CertificateSigningRequestStatus,
 } from '#kube/types';
 import { nowOf } from '../rest/api.ts';
-import { restore } from '../rest/write.ts';
+import { restore } from '../rest/restore.ts';
 import type { ApiObject } from '../surface.ts';
 import type { Strategy, StrategyContext } from './mod.ts';
 

@@ -11,18 +11,33 @@ import type { GuestName } from './world.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export async function pushGuests(host: string): Promise<Record<GuestName, string>> {
-  const images = { scripted: `${host}/scripted:v1`, hello: `${host}/hello:v1` };
+  const images = {
+    scripted: `${host}/scripted:v1`,
+    hello: `${host}/hello:v1`,
+    'krustlet-hello': `${host}/krustlet-hello:v1`,
+  };
   const folder = mkdtempSync(join(tmpdir(), 'wasmlet-guests-'));
   try {
     const { bytes } = await buildHello({ root, cache: folder });
     const hello = join(folder, 'hello.wasm');
     writeFileSync(hello, bytes);
     await push(hello, images.hello, 'wasm-to-oci');
+    await push(await buildKrustletHello(folder), images['krustlet-hello'], 'wasm-to-oci');
     await push(join(root, 'guests', 'scripted', 'scripted.wasm'), images.scripted, 'cncf');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return images;
+}
+
+/** As examples/krustlet-hello/README.md says. */
+async function buildKrustletHello(folder: string): Promise<string> {
+  const target = join(folder, 'krustlet-hello.wasm');
+  const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
+  const source = join('examples', 'krustlet-hello', 'guest', 'hello.ts');
+  const flags = ['-O', '--runtime', 'stub', '--use', 'abort='];
+  await run([process.execPath, compiler, source, '-o', target, ...flags], { cwd: root });
+  return target;
 }
 
 export async function push(file: string, ref: string, format: 'wasm-to-oci' | 'cncf'): Promise<void> {

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { endingCases } from './cases/endings.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
+import { scenarioCases } from './cases/scenarios.ts';
 import { survivalCases } from './cases/survival.ts';
 import { type ClusterWorld, startCluster } from './cluster.ts';
 import { apply, isReady, phase, podOf, remove, statusOf, steps, until } from './world.ts';
@@ -28,6 +29,7 @@ describe('pods on a node of a real cluster', () => {
 
   lifecycleCases(() => world);
   inputCases(() => world);
+  scenarioCases(() => world);
   survivalCases(() => world);
   endingCases(() => world, '`wasmlet join`');
 

@@ -3,6 +3,7 @@ import { addressCases } from './cases/addresses.ts';
 import { endingCases } from './cases/endings.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
+import { scenarioCases } from './cases/scenarios.ts';
 import { survivalCases } from './cases/survival.ts';
 import { startStandalone } from './standalone.ts';
 import type { World } from './world.ts';
@@ -16,6 +17,7 @@ describe('pods on a standalone node', () => {
   lifecycleCases(() => world);
   inputCases(() => world);
   addressCases(() => world);
+  scenarioCases(() => world);
   survivalCases(() => world);
   endingCases(() => world, '`wasmlet up` in the foreground');
   endingCases(() => world, '`wasmlet up --detach`');

@@ -28,7 +28,7 @@ export async function run(context: Context, args: Arguments): Promise<number> {
     context.stdout.write(`${describeObject(resource, name)} deleted\n`);
   }
   if (args.value('wait') === 'false') return 0;
-  return waitUntilGone(context, client, { victims, timeoutMs: Number(args.value('timeout') ?? 120) * 1000 });
+  return await waitUntilGone(context, client, { victims, timeoutMs: Number(args.value('timeout') ?? 120) * 1000 });
 }
 
 async function victimsOf(context: Context, client: KubeClient, args: Arguments): Promise<Victim[]> {

@@ -135,6 +135,11 @@ export interface Verdict {
 export interface Runtime extends AsyncDisposable {
   /** Looks at a module in the admission process; remembered by digest. A refusal is a value, not an error. */
   admit(module: WorkloadSpec['module'], options?: { signal?: AbortSignal }): Promise<Verdict>;
+  /**
+   * Gives a tenant (or a pod of isolation `pod`) its sandbox before it has a workload. Worth calling before the first file is put
+   * below the tenant's root: only then can it have the warm sandbox, whose empty root becomes the tenant's. `create` does without.
+   */
+  prepare?(placement: Placement & { readonly podUid?: string }): Promise<void>;
   /** Makes the workload ready to start: its sandbox runs, the module is compiled, the log file is open. */
   create(spec: WorkloadSpec, options?: { signal?: AbortSignal }): Promise<void>;
   start(id: WorkloadId): Promise<void>;

@@ -38,13 +38,7 @@ export interface RuntimeOptions {
   readonly insecureTrustedGuests?: boolean;
 }
 
-export interface SandboxRuntime extends Runtime {
-  /**
-   * Gives a tenant its sandbox before it has a workload. Worth calling before the first file is put under `tenants/<tenant>`:
-   * only an empty tenant can take the warm sandbox, whose root directory becomes the tenant's.
-   */
-  prepare(placement: Placement & { readonly podUid?: string }): Promise<void>;
-}
+export type SandboxRuntime = Runtime & Required<Pick<Runtime, 'prepare'>>;
 
 /** Finds the sandboxes that are there, reports their workloads, and starts the warm one. */
 export async function createRuntime(options: RuntimeOptions): Promise<SandboxRuntime> {
@@ -100,7 +94,9 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   async prepare(placement: Placement & { readonly podUid?: string }): Promise<void> {
-    await this.#sandboxes.place(placement, placement.podUid ?? '');
+    const sandbox = await this.#sandboxes.place(placement, placement.podUid ?? '');
+    // The workload it was prepared for may never come.
+    this.#sandboxes.emptied(sandbox);
   }
 
   async create(spec: WorkloadSpec, { signal }: { signal?: AbortSignal } = {}): Promise<void> {

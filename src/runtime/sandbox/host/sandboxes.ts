@@ -23,6 +23,9 @@ export interface SandboxesOptions {
 /** An empty sandbox stays this long: the pod that is made again is the common case. */
 const LINGER_MS = 30_000;
 
+/** The next warm one does not start while the pods that took the last one do. */
+const REFILL_MS = 2000;
+
 type Owner = Pick<SandboxRecord, 'tenant' | 'isolation' | 'podUid'>;
 
 export class Sandboxes {
@@ -30,6 +33,8 @@ export class Sandboxes {
   readonly #all = new Set<Sandbox>();
   readonly #placed = new Map<string, Promise<Sandbox>>();
   readonly #warm: Promise<Sandbox>[] = [];
+  /** The newest wait of each empty sandbox; a later one starts it anew. */
+  readonly #lingering = new WeakMap<Sandbox, object>();
   readonly #stop = new AbortController();
 
   constructor(options: SandboxesOptions) {
@@ -79,8 +84,13 @@ export class Sandboxes {
       this.#remove(sandbox);
       return;
     }
+    const wait = {};
+    this.#lingering.set(sandbox, wait);
     this.#options.clock.sleep(LINGER_MS, { signal: this.#stop.signal }).then(
-      () => (sandbox.workloads.size === 0 && sandbox.open ? this.#endAndRemove(sandbox, 'it was empty') : undefined),
+      () => {
+        const isOver = this.#lingering.get(sandbox) === wait && sandbox.workloads.size === 0 && sandbox.open;
+        return isOver ? this.#endAndRemove(sandbox, 'it was empty') : undefined;
+      },
       () => {},
     );
   }
@@ -137,7 +147,10 @@ export class Sandboxes {
       this.#warm.push(warm);
       return undefined;
     } finally {
-      queueMicrotask(() => this.refill());
+      this.#options.clock.sleep(REFILL_MS, { signal: this.#stop.signal }).then(
+        () => this.refill(),
+        () => {},
+      );
     }
   }
 
@@ -159,7 +172,13 @@ export class Sandboxes {
     const { dataDir, node, insecureTrustedGuests } = this.#options;
     const folder = new SandboxFolder(dataDir, id);
     folder.create();
-    const { child, pid, startTime } = await spawnSandbox({ node, folder, grants, insecureTrustedGuests });
+    const { child, pid, startTime } = await spawnSandbox({
+      node,
+      folder,
+      grants,
+      insecureTrustedGuests,
+      assigned: owner.tenant !== undefined,
+    });
     const record: SandboxRecord = { id, pid, startTime, ...owner };
     folder.write(record);
     const sandbox = new Sandbox(folder, record, this.#context());

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { connectByKubeconfig, type KubeClient, type Resource } from '#kube';
+import { ApiStatusError, connectByKubeconfig, type KubeClient, type Resource } from '#kube';
 import type { KubeObject } from '#kube/types';
 import type { Arguments, Context } from './command.ts';
 import { dataDirOf } from './data-dir.ts';
@@ -31,6 +31,17 @@ export async function connectTo(context: Context, args: Arguments): Promise<Kube
   return connectByKubeconfig(kubeconfigPath(context, args));
 }
 
+/** The error of a raw answer that is no success: its status decides about the exit code, its own words say why. */
+export function refusal(httpStatus: number, body: string, what: string): Error {
+  let message = body.trim();
+  try {
+    message = (JSON.parse(body) as { message?: string }).message ?? message;
+  } catch {
+    // Not a Status: the text itself says it.
+  }
+  return new ApiStatusError(`Cannot ${what}: ${message}`, { status: { code: httpStatus, message }, httpStatus });
+}
+
 interface ApiResource {
   readonly name: string;
   readonly singularName?: string;
@@ -47,7 +58,8 @@ async function resourcesOf(
 ): Promise<Resource[]> {
   const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const answer = await client.raw(path, { signal });
-  if (answer.status !== 200) return [];
+  if (answer.status === 404) return [];
+  if (answer.status !== 200) throw refusal(answer.status, await answer.text(), `read the kinds of '${path}'`);
   const { resources } = JSON.parse(await answer.text()) as { resources: ApiResource[] };
   return resources
     .filter(({ name }) => !name.includes('/'))
@@ -98,7 +110,9 @@ export async function resourceOfWord(client: KubeClient, word: string, signal: A
 
 async function groupsOf(client: KubeClient, signal: AbortSignal): Promise<[group: string, version: string][]> {
   const answer = await client.raw('/apis', { signal, headers: { accept: 'application/json' } });
-  const { groups = [] } = JSON.parse(await answer.text()) as {
+  const text = await answer.text();
+  if (answer.status !== 200) throw refusal(answer.status, text, 'read the groups of the API server');
+  const { groups = [] } = JSON.parse(text) as {
     groups?: { name: string; preferredVersion: { version: string } }[];
   };
   return [

@@ -1,9 +1,8 @@
 /** `wasmlet get`: objects as the server's own table, or whole as JSON or YAML. */
 import { type KubeClient, pathOf, type Resource } from '#kube';
 import type { KubeList, KubeObject } from '#kube/types';
-import { connectTo, describeObject, resourceOfWord } from '../cluster.ts';
+import { connectTo, describeObject, refusal, resourceOfWord } from '../cluster.ts';
 import type { Arguments, Context } from '../command.ts';
-import { cliError } from '../errors.ts';
 import { textTable } from '../text-table.ts';
 
 const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
@@ -66,11 +65,9 @@ function collectionPath({ resource, namespace, name, selector }: Query, more: Re
 
 async function fetchTable(client: KubeClient, query: Query, signal: AbortSignal): Promise<Table> {
   const answer = await client.raw(collectionPath(query), { headers: { accept: TABLE }, signal });
-  const body = JSON.parse(await answer.text()) as Table & { message?: string };
-  if (answer.status === 404) throw cliError('CLI_NOT_FOUND', body.message ?? 'Cannot find it');
-  if (answer.status !== 200)
-    throw cliError('CLI_FAILED', `Cannot get ${query.resource.plural}: ${body.message ?? answer.status}`);
-  return body;
+  const text = await answer.text();
+  if (answer.status !== 200) throw refusal(answer.status, text, `get ${query.resource.plural}`);
+  return JSON.parse(text) as Table;
 }
 
 interface TableView {

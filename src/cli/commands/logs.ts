@@ -1,7 +1,7 @@
 /** `wasmlet logs`: a container's output through the API server, which fetches it from the node. */
 import { PODS, pathOf } from '#kube';
 import type { Pod } from '#kube/types';
-import { connectTo } from '../cluster.ts';
+import { connectTo, refusal } from '../cluster.ts';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
 
@@ -17,7 +17,9 @@ export async function run(context: Context, args: Arguments): Promise<number> {
   }
   const path = `${pathOf(PODS, { namespace, name, subresource: 'log' })}?${search}`;
   const answer = await client.raw(path, { signal: context.signal });
-  if (answer.status !== 200) throw refused(answer.status, await answer.text(), name);
+  if (answer.status !== 200) {
+    throw refusal(answer.status, await answer.text(), `show the logs of pod '${name}'`);
+  }
   try {
     for await (const chunk of answer.body) process.stdout.write(chunk);
   } catch (error) {
@@ -47,14 +49,4 @@ export function secondsOf(text: string): number {
     throw cliError('CLI_USAGE', `Cannot read the duration '${text}'`, { hint: 'Write it as 30s, 5m or 1h30m.' });
   }
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? 's'] ?? 1), 0);
-}
-
-function refused(status: number, body: string, name: string): Error {
-  let message = body.trim();
-  try {
-    message = (JSON.parse(body) as { message?: string }).message ?? message;
-  } catch {
-    // Not a Status: the text itself says it.
-  }
-  return cliError(status === 404 ? 'CLI_NOT_FOUND' : 'CLI_FAILED', `Cannot show the logs of pod '${name}': ${message}`);
 }

@@ -155,7 +155,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'MODULE REF [--format wasm-to-oci|cncf] [--local]',
     flags: {
       ...DATA_DIR,
-      local: { summary: "into the data directory's store: no registry needed" },
+      local: { summary: "into this machine's store, with no registry" },
       'insecure-registry': INSECURE['insecure-registry'] ?? { summary: '' },
       format: { value: 'FORMAT', choices: ['wasm-to-oci', 'cncf'], summary: 'form of the artifact (default cncf)' },
       output: { short: 'o', value: 'FORM', choices: ['text', 'json'], summary: 'text or json' },

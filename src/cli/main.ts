@@ -7,6 +7,7 @@ import { cliError } from './errors.ts';
 import { EXIT, exitCodeOf, printError } from './exit.ts';
 import { commandHelp, overview } from './help.ts';
 import { nearest } from './nearest.ts';
+import { stopAtSignal } from './stop-at-signal.ts';
 
 const stdout = outputOf(process.stdout);
 const stderr = outputOf(process.stderr);
@@ -72,13 +73,6 @@ function contextOf({ level, format }: { level?: string | undefined; format?: str
       return stop.signal;
     },
   };
-}
-
-/** The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once. */
-function stopAtSignal(): AbortController {
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
-  return stop;
 }
 
 async function exitCode(): Promise<number> {

@@ -18,6 +18,7 @@ const sample: Command = {
   flags: {
     env: { value: 'K=V', many: true, summary: 'a variable' },
     once: { summary: 'only once' },
+    count: { value: 'N', most: 10, summary: 'how many' },
     form: { short: 'o', value: 'FORM', choices: ['a', 'b'], summary: 'form' },
   },
   stopAtPositional: true,
@@ -39,6 +40,8 @@ describe('parseArguments()', () => {
     ['a value that is not a choice', ['-o', 'c', 'x'], /one of a, b, not 'c'/],
     ['a flag given twice', ['-o', 'a', '--form', 'b', 'x'], /given twice/],
     ['too few arguments', [], /too few arguments/],
+    ['a word where a number belongs', ['--count', 'x', 'y'], /--count is a number from 0 to 10, not 'x'/],
+    ['a number that is too large', ['--count=11', 'y'], /not '11'/],
     ['a flag named as an inherited property', ['--constructor', 'x'], /unknown flag '--constructor'/],
   ];
   for (const [what, words, message] of wrong) {

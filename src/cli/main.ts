@@ -9,13 +9,18 @@ import { commandHelp, overview } from './help.ts';
 import { nearest } from './nearest.ts';
 import { stopAtSignal } from './stop-at-signal.ts';
 
+/** Of the command that runs, once it asked for its signal. */
+let stopping: AbortController | undefined;
+
 const stdout = outputOf(process.stdout);
 const stderr = outputOf(process.stderr);
 
 function outputOf(stream: NodeJS.WriteStream): Output {
-  // A reader that went away (`wasmlet get pods | head -1`) is no failure of ours.
+  // A reader that went away (`wasmlet get pods | head -1`) is no failure of ours; what runs until a signal (`wasmlet up | head`) ends orderly.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    if (error.code !== 'EPIPE') return;
+    if (stopping === undefined) process.exit(EXIT.done);
+    stopping.abort('EPIPE');
   });
   return {
     write: (text) => void stream.write(text),
@@ -61,7 +66,6 @@ function unknownCommand(name: string): Error {
 
 function contextOf({ level, format }: { level?: string | undefined; format?: string | undefined }): Context {
   const chosen = (level ?? process.env['WASMLET_LOG_LEVEL'] ?? 'info') as Level;
-  let stop: AbortController | undefined;
   return {
     log: createLog({ level: chosen, format: format === 'json' ? 'json' : 'text' }),
     env: process.env,
@@ -69,8 +73,8 @@ function contextOf({ level, format }: { level?: string | undefined; format?: str
     stderr,
     // Made when first asked for: a command that never asks (`run`) keeps the signals' default, which also ends a guest that spins.
     get signal() {
-      stop ??= stopAtSignal();
-      return stop.signal;
+      stopping ??= stopAtSignal();
+      return stopping.signal;
     },
   };
 }

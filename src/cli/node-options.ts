@@ -30,17 +30,11 @@ export function commonOptions(context: Context, args: Arguments, { log = context
     labels: labelsOf(args.value('node-labels') ?? ''),
     insecureRegistries: args.values('insecure-registry'),
     insecureTrustedGuests: args.has('insecure-trusted-guests'),
-    ...(maxPods === undefined ? {} : { maxPods: numberOf('max-pods', maxPods, 100_000) }),
+    ...(maxPods === undefined ? {} : { maxPods: Number(maxPods) }),
     version: VERSION,
     log,
     signal: context.signal,
   };
-}
-
-export function numberOf(flag: string, text: string, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= most) return value;
-  throw cliError('CLI_USAGE', `Cannot read --${flag} '${text}': it is a number from 0 to ${most}`);
 }
 
 export function labelsOf(text: string): Record<string, string> {

@@ -5,7 +5,6 @@ import { connectByKubeconfig, loadAccess } from '#kube';
 import { createBootstrap } from '#node';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
-import { numberOf } from '../node-options.ts';
 
 export async function run(context: Context, args: Arguments): Promise<number> {
   const path = args.value('kubeconfig');
@@ -17,7 +16,7 @@ export async function run(context: Context, args: Arguments): Promise<number> {
     client,
     access: await loadAccess(path),
     now: systemClock.now(),
-    hours: ttl === undefined ? undefined : numberOf('ttl', ttl, 24 * 365),
+    hours: ttl === undefined ? undefined : Number(ttl),
     signal: context.signal,
   });
   const output = args.value('output');

@@ -2,7 +2,7 @@
 import { type NodeOptions, startNode } from '#node';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
-import { commonOptions, numberOf, taintsOf, untilStopped } from '../node-options.ts';
+import { commonOptions, taintsOf, untilStopped } from '../node-options.ts';
 
 export async function run(context: Context, args: Arguments): Promise<number> {
   const port = args.value('port');
@@ -13,7 +13,7 @@ export async function run(context: Context, args: Arguments): Promise<number> {
     access: accessOf(args),
     arch: (args.value('arch') ?? 'wasm32-wasi') as NonNullable<NodeOptions['arch']>,
     ...(taints === undefined ? {} : { taints: taintsOf(taints) }),
-    ...(port === undefined ? {} : { port: numberOf('port', port, 65_535) }),
+    ...(port === undefined ? {} : { port: Number(port) }),
     address: args.value('node-ip'),
     clientCaFile: args.value('client-ca-file'),
   });

@@ -7,7 +7,7 @@ import { connectByKubeconfig } from '#kube';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
-import { commonOptions, numberOf, untilStopped } from '../node-options.ts';
+import { commonOptions, untilStopped } from '../node-options.ts';
 import { refuseIfTaken, startStandalone } from '../standalone.ts';
 import { applyOne } from './apply.ts';
 
@@ -29,7 +29,7 @@ async function foreground(context: Context, args: Arguments, manifests: readonly
   const port = args.value('api-port');
   const node = await startStandalone({
     ...common,
-    ...(port === undefined ? {} : { apiPort: numberOf('api-port', port, 65_535) }),
+    ...(port === undefined ? {} : { apiPort: Number(port) }),
   });
   const stopped = untilStopped(context.signal);
   try {

@@ -26,6 +26,7 @@ export interface StartOptions {
 
 export function nodeProcess({ args, dataDir, log, ready }: NodeProcessOptions): NodeProcess {
   let detached = false;
+  let gone: Promise<unknown> = Promise.resolve();
   function tail(): string {
     const path = detached ? `${dataDir}/node.log` : log;
     return readFileSync(path, 'utf8').split('\n').slice(-40).join('\n');
@@ -37,10 +38,12 @@ export function nodeProcess({ args, dataDir, log, ready }: NodeProcessOptions): 
       return await ready();
     }
     const started = spawnInto(log, [program, ...args], { ...process.env, ...env });
-    const failed = new Promise<never>((_, reject) => {
-      started.once('exit', (code, signal) =>
-        reject(new Error(`Cannot start the node: it ended with ${code ?? signal}\n${tail()}`)),
-      );
+    const ended = new Promise<unknown>((resolve) => {
+      started.once('exit', (code, signal) => resolve(code ?? signal));
+    });
+    gone = ended;
+    const failed = ended.then((how) => {
+      throw new Error(`Cannot start the node: it ended with ${how}\n${tail()}`);
     });
     failed.catch(() => {});
     await Promise.race([ready(), failed]);
@@ -49,6 +52,7 @@ export function nodeProcess({ args, dataDir, log, ready }: NodeProcessOptions): 
     const pid = holderOf(dataDir);
     if (pid !== undefined) process.kill(pid, signal);
     while (holderOf(dataDir) !== undefined) await setTimeout(20);
+    await gone;
   }
   return {
     get pid() {

@@ -29,6 +29,8 @@ export interface SandboxConfig {
   /** Where the socket is to be bound when it was not inherited. */
   readonly controlPath: string;
   readonly insecureTrustedGuests: boolean;
+  /** It has a tenant from the start, so its first workload is on its way. */
+  readonly assigned: boolean;
 }
 
 export function launched<Config>(): Launched<Config> {

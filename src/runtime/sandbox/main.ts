@@ -122,6 +122,7 @@ setInterval(() => {
   else if (Date.now() - lonelySince > LONELY_MS) process.exit(0);
 }, 10_000).unref();
 
+if (config.assigned) void workloads.warm();
 if (controlFd === undefined) server.listen(config.controlPath);
 else server.listen({ fd: controlFd });
 if (!ffiAvailable()) console.error('This Node has no node:ffi: guests run without walls');

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type Clock, systemClock } from '#kit';
 import { startTimeOf } from '#kit/os';
 import type { WorkloadSpec } from '../contract.ts';
 import { logged, logLines, makePlace, type Place, podFolder, scripted } from '../scripted.suite.ts';
@@ -133,6 +134,20 @@ describe('a sandbox', { timeout: 120_000 }, () => {
     await runtime.start(next.id);
     assert.equal((await runtime.wait(next.id)).exit.code, 2);
     assert.equal(runtime.list().find(({ id }) => id.podUid === there.id.podUid)?.state.phase, 'running');
+    await endAll(runtime);
+  });
+
+  it('that hangs is killed, and its workloads count as crashed', async () => {
+    const { dataDir } = place;
+    // The same waits, a fortieth as long.
+    const clock: Clock = { ...systemClock, sleep: (ms, options) => systemClock.sleep(Math.max(1, ms / 40), options) };
+    const hangs = scripted(dataDir, 'forever');
+    await killedNode(dataDir, [hangs]);
+    const runtime = await createRuntime({ dataDir, warm: 0, clock });
+    process.kill(runtime.sandboxes()[0]?.pid ?? 0, 'SIGSTOP');
+    const { exit } = await runtime.wait(hangs.id);
+    assert.equal(exit.code, 137);
+    assert.match(exit.message ?? '', /did not answer/);
     await endAll(runtime);
   });
 

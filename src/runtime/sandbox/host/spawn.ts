@@ -16,6 +16,7 @@ export interface SpawnOptions {
   readonly folder: SandboxFolder;
   readonly grants: readonly Grant[];
   readonly insecureTrustedGuests: boolean;
+  readonly assigned: boolean;
 }
 
 export interface Spawned {
@@ -24,12 +25,14 @@ export interface Spawned {
   readonly startTime: number;
 }
 
-export async function spawnSandbox({ node, folder, grants, insecureTrustedGuests }: SpawnOptions): Promise<Spawned> {
+export async function spawnSandbox(options: SpawnOptions): Promise<Spawned> {
+  const { node, folder, grants, insecureTrustedGuests, assigned } = options;
   const config: SandboxConfig = {
     id: folder.id,
     exitsDirectory: folder.exits,
     controlPath: folder.control,
     insecureTrustedGuests,
+    assigned,
   };
   const plan: LaunchPlan = {
     entry: 'sandbox',

@@ -24,6 +24,8 @@ const CONTAINER_CHECKS: readonly Check<Container>[] = [
     'ports with a protocol other than TCP',
     ({ ports = [] }) => ports.some(({ protocol = 'TCP' }) => protocol !== 'TCP'),
   ],
+  ['resources.limits.cpu', ({ resources }) => resources?.limits?.['cpu'] !== undefined],
+  ['securityContext.capabilities.add', ({ securityContext }) => (securityContext?.capabilities?.add ?? []).length > 0],
   ['securityContext.privileged', ({ securityContext }) => securityContext?.privileged === true],
 ];
 
@@ -32,6 +34,12 @@ const POD_CHECKS: readonly Check<NonNullable<Pod['spec']>>[] = [
   ['hostIPC', ({ hostIPC }) => hostIPC === true],
   ['shareProcessNamespace', ({ shareProcessNamespace }) => shareProcessNamespace === true],
   ['dnsConfig', ({ dnsConfig }) => dnsConfig !== undefined],
+  ['securityContext.fsGroup', ({ securityContext }) => securityContext?.fsGroup !== undefined],
+  ['volumes.emptyDir.medium', ({ volumes = [] }) => volumes.some(({ emptyDir }) => (emptyDir?.medium ?? '') !== '')],
+  [
+    'volumes.emptyDir.sizeLimit',
+    ({ volumes = [] }) => volumes.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined),
+  ],
   ['ephemeralContainers', ({ ephemeralContainers = [] }) => ephemeralContainers.length > 0],
 ];
 

@@ -2,12 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Claim } from './claim.ts';
-import { idle } from './claims/idle.ts';
-import { pods } from './claims/pods.ts';
-import { ready } from './claims/ready.ts';
-
-const CLAIMS: readonly Claim[] = [ready, idle, pods];
+import { CLAIMS } from './claims/mod.ts';
 
 const names = process.argv.slice(2);
 const chosen = CLAIMS.filter(({ name }) => names.includes(name) || names.includes('all'));

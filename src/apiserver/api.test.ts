@@ -30,6 +30,13 @@ describe('errors', () => {
     assert.equal(path.body['message'], 'the server could not find the requested resource');
   });
 
+  it('name what this node has not', async () => {
+    for (const what of ['exec', 'attach', 'portforward']) {
+      const { code, body } = await api.ask('POST', `${IN_DEFAULT}/pods/x/${what}`);
+      assert.deepEqual([code, body['message']], [501, `${what} is not implemented by this node`]);
+    }
+  });
+
   it('answer garbage as a client error and go on', async () => {
     const cases: [method: string, path: string, options: object, code: number][] = [
       ['POST', `${IN_DEFAULT}/pods`, { body: '{' }, 400],

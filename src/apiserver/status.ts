@@ -111,6 +111,11 @@ export function noSuchPath(): StatusError {
   return new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 }
 
+/** Said by name, so that nobody looks for a wrong path. */
+export function notYet(what: string): StatusError {
+  return new StatusError(501, 'NotImplemented', `${what} is not implemented by this node`);
+}
+
 export function notAcceptable(accepted: readonly string[]): StatusError {
   const message = `only the following media types are accepted: ${accepted.join(', ')}`;
   return new StatusError(406, 'NotAcceptable', message);

@@ -1,7 +1,7 @@
 /** What a request is about, read from its method and URL. Source: apiserver `pkg/endpoints/request/requestinfo.go`. */
 import type { User } from '../access/user.ts';
 import { type KindRow, kindByPath, type Subresource, type Verb } from '../kinds.ts';
-import { badRequest, noSuchPath, StatusError } from '../status.ts';
+import { badRequest, noSuchPath, notYet, StatusError } from '../status.ts';
 
 export interface ApiRequest {
   readonly method: string;
@@ -44,6 +44,9 @@ export interface ResourceTarget {
   readonly name: string;
 }
 
+/** What a real API server passes on to kubelets, and this node has not. */
+const NOT_YET = ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy', 'nodes/proxy'];
+
 /** Undefined where the path is not below a group and version, or has no resource: discovery, health. Unknown resources are 404. */
 export function targetOf({
   method,
@@ -64,7 +67,9 @@ export function targetOf({
   if (kind === undefined || place.rest.length > 0) throw noSuchPath();
   if (kind.namespaced ? place.namespace === '' && place.name !== '' : place.namespace !== '') throw noSuchPath();
   const subresource = kind.subresources.find(({ name }) => name === place.subresource);
-  if (place.subresource !== '' && subresource === undefined) throw noSuchPath();
+  if (place.subresource !== '' && subresource === undefined) {
+    throw NOT_YET.includes(`${kind.plural}/${place.subresource}`) ? notYet(place.subresource) : noSuchPath();
+  }
   const verb = verbOf(method, { collection: place.name === '', query });
   return { kind, subresource, verb, namespace: place.namespace, name: place.name };
 }

@@ -1,5 +1,5 @@
 /** Writes `docs/api.md` from the embedded API's table of kinds. Run by hand when the table changes; a test tells when it was forgotten. */
 import { writeFileSync } from 'node:fs';
-import { apiDocument } from '../src/apiserver/api-table.ts';
+import { apiDocument } from '#apiserver/table';
 
 writeFileSync(new URL('../docs/api.md', import.meta.url), apiDocument());

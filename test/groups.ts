@@ -87,8 +87,8 @@ export const groups: readonly Group[] = [
   },
   {
     name: 'api',
-    what: 'the embedded API, driven by kubectl 1.32 and 1.35',
-    needs: ['kubectl-1.32', 'kubectl-1.35', 'network'],
+    what: 'the embedded API, driven by kubectl 1.32, 1.35 and 1.36',
+    needs: ['kubectl-1.32', 'kubectl-1.35', 'kubectl-1.36', 'network'],
     files: ['test/api/**/*.test.ts'],
     ownNetwork: true,
     alone: true,

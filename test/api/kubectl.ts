@@ -10,7 +10,7 @@ export interface Kubectl {
 }
 
 export function kubectls(): Kubectl[] {
-  const found = ['1.32', '1.35'].flatMap((version) => {
+  const found = ['1.32', '1.35', '1.36'].flatMap((version) => {
     const path = process.env[`WASMLET_TEST_KUBECTL_${version.replace('.', '')}`];
     return path === undefined ? [] : [{ version, path }];
   });

@@ -34,6 +34,7 @@ export const steps: readonly Step[] = [
   }),
   kubectl(32, '2.1.0'),
   kubectl(35, '2.2.2'),
+  kubectl(36, '2.0.1'),
   zig,
   go,
   controlPlane,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,21 @@ describe('sendDescriptor() and receiveDescriptor()', () => {
     writeSync(near, Buffer.alloc(16));
     assert.throws(() => receiveDescriptor(far), { code: 'EPROTO' });
     for (const fd of [near, far]) closeSync(fd);
+  });
+
+  it('keep the buffers of a message alive while memory is collected around them', () => {
+    const [from, to] = packetPair();
+    const descriptor = openSync('/dev/null', 'r');
+    const junk: Uint8Array[] = [];
+    for (let round = 0; round < 30_000; round++) {
+      const token = randomBytes(16);
+      sendDescriptor(from, { token, descriptor });
+      const packet = receiveDescriptor(to);
+      assert.ok(packet && Buffer.compare(packet.token, token) === 0, `round ${round}`);
+      closeSync(packet.descriptor);
+      junk[round % 64] = new Uint8Array(100 + (round % 5000));
+    }
+    for (const fd of [from, to, descriptor]) closeSync(fd);
   });
 
   it('refuse a token of another length', () => {

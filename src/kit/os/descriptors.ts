@@ -96,13 +96,13 @@ export function acceptPackets(listener: number): number | undefined {
   return result === -EAGAIN ? undefined : checked(result, 'accept4');
 }
 
-/** The buffers of one message; kept alive by the caller until the call has returned. */
+/** The buffers of one message; `pointerTo` holds them until the call has returned. */
 function makeMessage(token: Uint8Array) {
   const control = new Uint8Array(24);
   const vector = new BigUint64Array([pointerTo(token), BigInt(token.byteLength)]);
   // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags.
   const header = new BigUint64Array([0n, 0n, pointerTo(vector), 1n, pointerTo(control), 24n, 0n]);
-  return { control, vector, header };
+  return { control, header };
 }
 
 /** Sends a token (16 bytes) with a duplicate of `descriptor`. Throws EAGAIN when the other side does not read. */

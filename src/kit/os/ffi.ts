@@ -56,25 +56,31 @@ function need(): Libc {
 }
 
 /**
- * A Linux system call by number. Pointers come from `pointerTo`.
- * Returns the result, or the negated errno, read in the same step so that nothing can come between.
+ * Buffers whose addresses were taken since the last system call. An address keeps nothing alive, and a buffer that no
+ * variable is read of any more may be collected before the call that it was made for: so they are held here until then.
+ */
+const held: unknown[] = [];
+
+/**
+ * A Linux system call by number. Pointers come from `pointerTo`, taken since the call before this one, or from buffers that
+ * their owner keeps. Returns the result, or the negated errno, read in the same step so that nothing can come between.
  */
 export function syscall(number: number, ...args: (number | bigint)[]): Result {
   const { ffi, syscall: call, errnoPointer } = need();
   const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = args.map(BigInt);
   const result = call(BigInt(number), a, b, c, d, e, f);
-  if (result !== -1n) return Number(result);
-  return -ffi.getInt32(errnoPointer());
+  const outcome = result !== -1n ? Number(result) : -ffi.getInt32(errnoPointer());
+  held.length = 0;
+  return outcome;
 }
 
-/** The address of a buffer's first byte. The caller keeps the buffer alive until the call returned. */
+/** The address of a buffer's first byte, which stays where it is until the next system call has returned. */
 export function pointerTo(buffer: ArrayBuffer | SharedArrayBuffer | ArrayBufferView): bigint {
   const { ffi } = need();
-  if (ArrayBuffer.isView(buffer)) {
-    const base = ffi.getRawPointer(buffer.buffer as ArrayBuffer);
-    return base + BigInt(buffer.byteOffset);
-  }
-  return ffi.getRawPointer(buffer as ArrayBuffer);
+  const whole = ArrayBuffer.isView(buffer) ? buffer.buffer : buffer;
+  held.push(whole);
+  const base = ffi.getRawPointer(whole as ArrayBuffer);
+  return ArrayBuffer.isView(buffer) ? base + BigInt(buffer.byteOffset) : base;
 }
 
 const encoder = new TextEncoder();

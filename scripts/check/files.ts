@@ -32,7 +32,7 @@ export const lockfile: Rule = {
 
 /** Written so that this file is not its own finding. */
 const MACHINE = new RegExp(
-  ['work/(?:main|shared|brief|\\.)', 'root', 'home/[a-z]\\w*', 'Users/\\w+']
+  ['work(?:space)?s?', 'root', 'home/[a-z]\\w*', 'Users/\\w+']
     .map((top) => `(?<![\\w.$}*~])/${top}/[\\w.-]+`)
     .join('|'),
   'g',

@@ -92,9 +92,9 @@ export function inputCases(world: () => World): void {
 
   it('the working directory is where relative paths start', async () => {
     const container = {
-      args: steps('write word here , cat /work/word'),
-      workingDir: '/work',
-      volumeMounts: [{ name: 'work', mountPath: '/work' }],
+      args: steps('write word here , cat /jobs/word'),
+      workingDir: '/jobs',
+      volumeMounts: [{ name: 'work', mountPath: '/jobs' }],
     };
     await apply(world(), podOf(world(), 'cwd', { main: container }, { volumes: [{ name: 'work', emptyDir: {} }] }));
     await until(world(), 'cwd', phase('Succeeded'));

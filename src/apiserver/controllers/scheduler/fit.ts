@@ -1,5 +1,5 @@
 /** Whether a pod fits a node, and the words for why not. Pure. Source: Kubernetes `pkg/scheduler/framework/plugins`. */
-import { milliValueOf, parseQuantity, wholeValueOf } from '#kube';
+import { matchesLabels, milliValueOf, parseQuantity, wholeValueOf } from '#kube';
 import type {
   Container,
   Node,
@@ -140,13 +140,10 @@ function holds(
   const value = Object.hasOwn(from, key) ? from[key] : undefined;
   switch (operator) {
     case 'In':
-      return value !== undefined && values.includes(value);
     case 'NotIn':
-      return value === undefined || !values.includes(value);
     case 'Exists':
-      return value !== undefined;
     case 'DoesNotExist':
-      return value === undefined;
+      return matchesLabels([{ key, operator, values }], from);
     case 'Gt':
       return value !== undefined && Number(value) > Number(values[0]);
     case 'Lt':

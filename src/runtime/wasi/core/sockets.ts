@@ -8,8 +8,6 @@ import type { Socket } from 'node:net';
 import type { WasiLimits, WasiListener } from '../contract.ts';
 import {
   type Buffers,
-  Descriptor,
-  emptyStat,
   FDFLAGS,
   type FdStat,
   FILETYPE,
@@ -21,7 +19,7 @@ import {
 } from './descriptor.ts';
 import { ERRNO, errnoOfNodeError, fail } from './errno.ts';
 import { Gate } from './gate.ts';
-import type { FileStat } from './stat.ts';
+import { SequentialDescriptor } from './sequential.ts';
 
 type SocketLimits = Pick<WasiLimits, 'backlog' | 'socketBytes'>;
 
@@ -36,34 +34,9 @@ const SOCKET_RIGHTS =
   RIGHTS.POLL_FD_READWRITE |
   RIGHTS.SOCK_SHUTDOWN;
 
-abstract class SocketDescriptor extends Descriptor {
-  protected nonBlocking = false;
-  abstract readonly rights: bigint;
-
-  fdstat(): FdStat {
-    const flags = this.nonBlocking ? FDFLAGS.NONBLOCK : 0;
-    return { filetype: FILETYPE.SOCKET_STREAM, flags, rights: this.rights, inheriting: SOCKET_RIGHTS };
-  }
-
-  filestat(): FileStat {
-    return emptyStat(FILETYPE.SOCKET_STREAM);
-  }
-
-  override setFlags(flags: number): void {
-    this.nonBlocking = (flags & FDFLAGS.NONBLOCK) !== 0;
-  }
-
-  override seek(): bigint {
-    throw fail('SPIPE');
-  }
-
-  override readAt(): number {
-    throw fail('SPIPE');
-  }
-
-  override writeAt(): number {
-    throw fail('SPIPE');
-  }
+abstract class SocketDescriptor extends SequentialDescriptor {
+  readonly filetype = FILETYPE.SOCKET_STREAM;
+  readonly inheriting = SOCKET_RIGHTS;
 }
 
 export class ListenerSocket extends SocketDescriptor {

@@ -1,55 +1,19 @@
 /** Standard streams: what the guest reads from a source that is pulled only on demand, and writes to a sink that may make it wait. */
 import type { Sink } from '../contract.ts';
-import {
-  type Buffers,
-  Descriptor,
-  emptyStat,
-  FDFLAGS,
-  type FdStat,
-  FILETYPE,
-  gather,
-  lengthOf,
-  type Readiness,
-  RIGHTS,
-  type WaitOptions,
-} from './descriptor.ts';
+import { type Buffers, FILETYPE, gather, lengthOf, type Readiness, RIGHTS, type WaitOptions } from './descriptor.ts';
 import { ERRNO, errnoOfNodeError, fail } from './errno.ts';
-import type { FileStat } from './stat.ts';
+import { SequentialDescriptor } from './sequential.ts';
 
-abstract class Stream extends Descriptor {
-  readonly #filetype: number;
-  readonly #rights: bigint;
-  protected nonBlocking = false;
+abstract class Stream extends SequentialDescriptor {
+  readonly filetype: number;
+  readonly rights: bigint;
+  readonly inheriting: bigint;
 
   constructor(rights: bigint, terminal: boolean) {
     super();
-    this.#rights = rights;
-    this.#filetype = terminal ? FILETYPE.CHARACTER_DEVICE : FILETYPE.UNKNOWN;
-  }
-
-  fdstat(): FdStat {
-    const flags = this.nonBlocking ? FDFLAGS.NONBLOCK : 0;
-    return { filetype: this.#filetype, flags, rights: this.#rights, inheriting: this.#rights };
-  }
-
-  filestat(): FileStat {
-    return emptyStat(this.#filetype);
-  }
-
-  override setFlags(flags: number): void {
-    this.nonBlocking = (flags & FDFLAGS.NONBLOCK) !== 0;
-  }
-
-  override seek(): bigint {
-    throw fail('SPIPE');
-  }
-
-  override readAt(): number {
-    throw fail('SPIPE');
-  }
-
-  override writeAt(): number {
-    throw fail('SPIPE');
+    this.rights = rights;
+    this.inheriting = rights;
+    this.filetype = terminal ? FILETYPE.CHARACTER_DEVICE : FILETYPE.UNKNOWN;
   }
 }
 

@@ -120,6 +120,16 @@ export interface WorkloadStats {
   readonly logBytesDropped: number;
 }
 
+/** How a module is run: chosen by admission from what the module is, never by its user. */
+export interface Execution {
+  /** On a loop thread with others, on a thread of its own in the tenant's sandbox, or in a process of the pod's own. */
+  readonly class: 'shared' | 'thread' | 'process';
+  /** Why it is not `shared`, for people. */
+  readonly reason?: string | undefined;
+  /** `eager`: compiled with all optimization before it starts, because it lives in one loop. */
+  readonly optimize: 'lazy' | 'eager';
+}
+
 /** What admission found in a module, once per digest. */
 export interface Verdict {
   readonly digest: string;
@@ -128,6 +138,8 @@ export interface Verdict {
   readonly wasi: readonly string[];
   readonly exports: readonly { readonly name: string; readonly kind: string }[];
   readonly imports: readonly { readonly module: string; readonly name: string; readonly kind: string }[];
+  /** Where and how it runs; absent when it cannot. See docs/decisions/0011-engine.md. */
+  readonly execution?: Execution | undefined;
   /** Why this runtime cannot run it, for people; absent when it can. */
   readonly refusal?: { readonly code: string; readonly message: string } | undefined;
 }

@@ -6,6 +6,8 @@
  */
 import type { Server } from 'node:net';
 import type { Exit } from '../contract.ts';
+import type { Injected } from '../module/shape.ts';
+import type { Task } from '../scheduler/contract.ts';
 import type { WasiClock } from './core/clocks.ts';
 
 export interface Preopen {
@@ -68,6 +70,10 @@ export interface WasiOptions {
   /** Fills the bytes with randomness. */
   readonly random?: ((bytes: Uint8Array) => void) | undefined;
   readonly limits?: Partial<WasiLimits> | undefined;
+  /** The guest's turn on a thread that it shares; without it the guest has the thread to itself. */
+  readonly task?: Task | undefined;
+  /** What a rewritten module imports beside its own; see `module/shape.ts`. */
+  readonly injected?: Injected | undefined;
   /** Imports beyond WASI's, by module and name. */
   readonly imports?: WebAssembly.Imports | undefined;
   /** Aborting is `kill` with SIGKILL. */

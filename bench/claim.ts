@@ -1,6 +1,6 @@
 /**
  * A claim is a figure that an issue asks of us, measured on this machine beside a named peer where there is one.
- * `npm run bench -- NAME` prints one JSON line a claim; figures that we lose are printed like those that hold.
+ * `npm run bench -- NAME` prints a line a figure; figures that we lose are printed like those that hold.
  */
 export interface Figure {
   /** What was measured, in a few words. */
@@ -36,6 +36,14 @@ export function figure(
     ...(ratio === undefined ? {} : { ratio }),
     holds,
   };
+}
+
+/** A figure for people: `jain 0.991 · at least 0.98 · holds`. */
+export function figureLine({ claim, unit, ours, peer, peerName, ratio, target, holds }: Figure): string {
+  const beside =
+    peer === undefined ? (peerName ?? '') : `${peerName ?? 'peer'} ${peer}${unit && ` ${unit}`}, ratio ${ratio}`;
+  const verdict = holds ? (target === 'published' ? '' : 'holds') : 'LOST';
+  return [`${claim} ${ours}${unit && ` ${unit}`}`, beside, target, verdict].filter((part) => part !== '').join(' · ');
 }
 
 export function round(value: number): number {

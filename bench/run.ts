@@ -1,23 +1,41 @@
-/** `npm run bench -- [NAME…]`: measures and prints one JSON line a claim; progress goes to stderr. Lists the names without one. */
+/**
+ * `npm run bench -- NAME…`: measures and prints a line a figure; progress goes to stderr. Lists the names without one.
+ * With `--output json` each figure is one line of JSON.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Figure, figureLine } from './claim.ts';
 import { CLAIMS } from './claims/mod.ts';
 
-const names = process.argv.slice(2);
-const chosen = CLAIMS.filter(({ name }) => names.includes(name) || names.includes('all'));
-if (chosen.length === 0) {
-  process.stderr.write(
-    `usage: npm run bench -- NAME… | all\n${CLAIMS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}\n`).join('')}`,
-  );
-  process.exitCode = 2;
+const { values, positionals } = parseArgs({
+  options: { output: { type: 'string', short: 'o', default: 'text' } },
+  allowPositionals: true,
+});
+const chosen = CLAIMS.filter(({ name }) => positionals.includes(name) || positionals.includes('all'));
+const unknown = positionals.filter((wanted) => wanted !== 'all' && !CLAIMS.some(({ name }) => name === wanted));
+
+function print(bench: string, one: Figure): void {
+  process.stdout.write(`${values.output === 'json' ? JSON.stringify({ bench, ...one }) : figureLine(one)}\n`);
 }
-for (const claim of chosen) {
-  const folder = mkdtempSync(join(tmpdir(), `wasmlet-bench-${claim.name}-`));
-  try {
-    const figures = await claim.measure({ folder, log: (line) => process.stderr.write(`${claim.name}: ${line}\n`) });
-    for (const one of figures) process.stdout.write(`${JSON.stringify({ bench: claim.name, ...one })}\n`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+
+async function measureAll(): Promise<void> {
+  for (const claim of chosen) {
+    const folder = mkdtempSync(join(tmpdir(), `wasmlet-bench-${claim.name}-`));
+    try {
+      const figures = await claim.measure({ folder, log: (line) => process.stderr.write(`${claim.name}: ${line}\n`) });
+      for (const one of figures) print(claim.name, one);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 }
+
+if (chosen.length === 0 || unknown.length > 0 || !['text', 'json'].includes(values.output)) {
+  const wrong =
+    unknown.length > 0 ? `Cannot measure ${unknown.map((name) => `'${name}'`).join(', ')}: no such claim\n` : '';
+  const list = CLAIMS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}\n`).join('');
+  process.stderr.write(`${wrong}usage: npm run bench -- NAME… | all [--output json]\n${list}`);
+  process.exitCode = 2;
+} else await measureAll();

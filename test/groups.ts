@@ -86,6 +86,13 @@ export const groups: readonly Group[] = [
     limitMinutes: 10,
   },
   {
+    name: 'fuzz',
+    what: 'each fuzzer for its part of 20 seconds, from a fixed seed',
+    needs: [],
+    files: ['test/fuzz/**/*.test.ts'],
+    limitMinutes: 5,
+  },
+  {
     name: 'api',
     what: 'the embedded API, driven by kubectl 1.32, 1.35 and 1.36',
     needs: ['kubectl-1.32', 'kubectl-1.35', 'kubectl-1.36', 'network'],

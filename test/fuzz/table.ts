@@ -1,0 +1,5 @@
+/** Every fuzzer, for `npm run fuzz` and for `npm test`. */
+import type { Fuzzer } from './fuzzer.ts';
+import { protocol } from './protocol.ts';
+
+export const FUZZERS: readonly Fuzzer[] = [protocol];

@@ -1,5 +1,5 @@
 /** A burst of pods against any API server: creates them all at once and times each one, from bound to Running, by one watch. */
-import { connectByKubeconfig, PODS } from '#kube';
+import { connectByKubeconfig, NAMESPACES, PODS } from '#kube';
 import type { Pod } from '#kube/types';
 
 export interface Burst {
@@ -8,6 +8,10 @@ export interface Burst {
   readonly image: string;
   /** Milliseconds after which the burst is given up. */
   readonly limit: number;
+  /** How many namespaces the pods are spread over, `default` alone by default; others are made when they are not there. */
+  readonly namespaces?: number | undefined;
+  /** Creates on their way at a time: all of them where it is not given. */
+  readonly atOnce?: number | undefined;
 }
 
 export interface BurstResult {
@@ -15,6 +19,8 @@ export interface BurstResult {
   readonly durations: readonly number[];
   /** Milliseconds from the first create to the last Running. */
   readonly total: number;
+  /** Milliseconds from the first that was bound to the last Running. */
+  readonly span: number;
 }
 
 interface Times {
@@ -22,28 +28,64 @@ interface Times {
   running?: number;
 }
 
-export async function burst({ kubeconfig, count, image, limit }: Burst): Promise<BurstResult> {
+export async function burst({ kubeconfig, count, image, limit, namespaces = 1, atOnce }: Burst): Promise<BurstResult> {
   await using client = await connectByKubeconfig(kubeconfig);
   const times = new Map<string, Times>();
   const stop = new AbortController();
   const timeout = AbortSignal.timeout(limit);
   const signal = AbortSignal.any([stop.signal, timeout]);
-  const { metadata } = await client.list<Pod>(PODS, { namespace: 'default' });
+  const targets = targetsOf({ count, namespaces });
+  await createNamespaces(client, targets);
+  const { metadata } = await client.list<Pod>(PODS);
   const watching = watch(client, { times, count, from: metadata?.resourceVersion, signal });
   const started = performance.now();
-  const names = Array.from({ length: count }, (_, at) => `burst-${at}`);
-  await Promise.all(names.map((name) => client.create(PODS, podOf(name, image), { namespace: 'default' })));
+  const create = ({ namespace, name }: Place) => client.create(PODS, podOf({ namespace, name }, image), { namespace });
+  await Promise.race([inTurn(targets, create, atOnce ?? count), watching]);
   const finished = await watching;
   stop.abort();
-  const durations = [...times.values()].map(({ bound = Number.NaN, running = Number.NaN }) => running - bound);
-  return { durations, total: finished - started };
+  const all = [...times.values()];
+  const durations = all.map(({ bound = Number.NaN, running = Number.NaN }) => running - bound);
+  const firstBound = all.reduce((least, { bound = least }) => Math.min(least, bound), Number.POSITIVE_INFINITY);
+  return { durations, total: finished - started, span: finished - firstBound };
 }
 
-export async function removeBurst({ kubeconfig, count }: Pick<Burst, 'kubeconfig' | 'count'>): Promise<void> {
+export async function removeBurst({ kubeconfig, count, namespaces = 1 }: RemoveBurst): Promise<void> {
   await using client = await connectByKubeconfig(kubeconfig);
-  const names = Array.from({ length: count }, (_, at) => `burst-${at}`);
+  const remove = (place: Place) => client.delete(PODS, place, { gracePeriodSeconds: 0 });
+  await inTurn(targetsOf({ count, namespaces }), remove, 100);
+}
+
+type RemoveBurst = Pick<Burst, 'kubeconfig' | 'count' | 'namespaces'>;
+
+interface Place {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function targetsOf({ count, namespaces }: { count: number; namespaces: number }): Place[] {
+  return Array.from({ length: count }, (_, at) => ({
+    namespace: namespaces === 1 ? 'default' : `bench-${at % namespaces}`,
+    name: `burst-${at}`,
+  }));
+}
+
+async function createNamespaces(client: Client, targets: readonly Place[]): Promise<void> {
+  for (const name of new Set(targets.map(({ namespace }) => namespace))) {
+    if (name === 'default') continue;
+    await client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+}
+
+async function inTurn(
+  targets: readonly Place[],
+  work: (target: Place) => Promise<unknown>,
+  atOnce: number,
+): Promise<void> {
+  const waiting = targets.values();
   await Promise.all(
-    names.map((name) => client.delete(PODS, { namespace: 'default', name }, { gracePeriodSeconds: 0 })),
+    Array.from({ length: Math.min(atOnce, targets.length) }, async () => {
+      for (const target of waiting) await work(target);
+    }),
   );
 }
 
@@ -61,7 +103,7 @@ async function watch(client: Client, { times, count, from, signal }: Watching): 
   let resourceVersion = from;
   // An API server ends a watch whose reader is a moment behind; the next one goes on where it ended.
   while (!signal.aborted) {
-    for await (const event of client.watch<Pod>(PODS, { namespace: 'default', resourceVersion, signal })) {
+    for await (const event of client.watch<Pod>(PODS, { resourceVersion, signal })) {
       const now = performance.now();
       if (event.type === 'ERROR') throw new Error(`Cannot time the burst: ${JSON.stringify(event.object)}`);
       resourceVersion = event.object.metadata?.resourceVersion;
@@ -77,6 +119,7 @@ async function watch(client: Client, { times, count, from, signal }: Watching): 
 /** Whether the pod is Running for the first time. */
 function note(times: Map<string, Times>, pod: Pod, now: number): boolean {
   const name = pod.metadata?.name ?? '';
+  if (!name.startsWith('burst-')) return false;
   const seen = times.get(name) ?? {};
   times.set(name, seen);
   if (pod.spec?.nodeName !== undefined) seen.bound ??= now;
@@ -85,11 +128,11 @@ function note(times: Map<string, Times>, pod: Pod, now: number): boolean {
   return true;
 }
 
-function podOf(name: string, image: string): Pod {
+function podOf({ namespace, name }: Place, image: string): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default' },
+    metadata: { name, namespace },
     spec: {
       terminationGracePeriodSeconds: 1,
       tolerations: [{ operator: 'Exists' }],

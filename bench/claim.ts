@@ -20,22 +20,37 @@ export interface Figure {
 export interface Claim {
   readonly name: string;
   readonly summary: string;
-  measure(context: { readonly log: (line: string) => void; readonly folder: string }): Promise<Figure[]>;
+  measure(context: ClaimContext): Promise<Figure[]>;
+}
+
+export interface ClaimContext {
+  readonly log: (line: string) => void;
+  readonly folder: string;
+  /** `--pods N`: another size than the claim's own, for a quick look. */
+  readonly pods?: number | undefined;
 }
 
 export function figure(
   claim: Omit<Figure, 'ratio' | 'holds'>,
-  limit: { atMost: number } | { ratioAtLeast: number },
+  limit: { atMost: number } | { atLeast: number } | { ratioAtLeast: number },
 ): Figure {
   const ratio = claim.peer === undefined ? undefined : round(claim.ours / claim.peer);
-  const holds = 'atMost' in limit ? claim.ours <= limit.atMost : ratio !== undefined && ratio >= limit.ratioAtLeast;
   return {
     ...claim,
     ours: round(claim.ours),
     ...(claim.peer === undefined ? {} : { peer: round(claim.peer) }),
     ...(ratio === undefined ? {} : { ratio }),
-    holds,
+    holds: keeps({ ours: claim.ours, ratio }, limit),
   };
+}
+
+function keeps(
+  { ours, ratio }: { ours: number; ratio: number | undefined },
+  limit: Parameters<typeof figure>[1],
+): boolean {
+  if ('atMost' in limit) return ours <= limit.atMost;
+  if ('atLeast' in limit) return ours >= limit.atLeast;
+  return ratio !== undefined && ratio >= limit.ratioAtLeast;
 }
 
 /** A figure for people: `jain 0.991 · at least 0.98 · holds`. */

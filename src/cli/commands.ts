@@ -28,7 +28,11 @@ const NODE: Flags = {
   ...INSECURE,
   'node-name': { value: 'NAME', summary: 'name of the Node object (default: host name)' },
   'node-labels': { value: 'K=V,…', summary: 'labels to register with' },
-  'max-pods': { value: 'N', most: 100_000, summary: 'pods at most (default 110)' },
+  'max-pods': {
+    value: 'N',
+    most: 100_000,
+    summary: 'pods at most (default: one for each 2 MiB of memory, 110 to 12000)',
+  },
 };
 
 export const COMMANDS: readonly Command[] = [

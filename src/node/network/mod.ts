@@ -6,11 +6,11 @@ import { Listeners, wantedPorts } from './listeners.ts';
 import type { Subnet } from './subnet.ts';
 
 export type { BoundPorts, PodNetwork, PortProblem } from './contract.ts';
-export { openSubnet, type Subnet, type SubnetOptions } from './subnet.ts';
+export { openSubnet, planOf, type Subnet, type SubnetOptions } from './subnet.ts';
 
 /** Each pod has its own loopback address of the data directory's subnet, which the network disposes of. */
 export function createStandaloneNetwork(subnet: Subnet, listeners = new Listeners()): PodNetwork {
-  const addresses = new Addresses(subnet.address);
+  const addresses = new Addresses(subnet);
   return network(listeners, {
     nodeAddress: subnet.nodeAddress,
     allocate: (podUid, preferred) => addresses.allocate(podUid, preferred),

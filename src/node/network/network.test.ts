@@ -8,7 +8,7 @@ import type { Pod } from '#kube/types';
 import { Addresses } from './addresses.ts';
 import { Listeners, wantedPorts } from './listeners.ts';
 import { createJoinedNetwork, createStandaloneNetwork, openSubnet } from './mod.ts';
-import { listening } from './subnet.ts';
+import { listening, planOf } from './subnet.ts';
 
 const podOf = (uid: string, ports: object[] = [], more: object = {}): Pod =>
   ({ metadata: { uid }, spec: { containers: [{ name: 'main', ports }], ...more } }) as Pod;
@@ -39,35 +39,63 @@ function fakeListeners() {
 const subnet = {
   number: 1,
   nodeAddress: '127.42.1.1',
-  address: (host: number) => `127.42.1.${host}`,
+  ...planOf(1),
   [Symbol.dispose]() {},
 };
 
 describe('addresses', () => {
   it('are the same for the same pod, free after release, and used again late', () => {
-    const addresses = new Addresses((host) => `a.${host}`);
-    assert.equal(addresses.allocate('x'), 'a.2');
-    assert.equal(addresses.allocate('x'), 'a.2');
-    assert.equal(addresses.allocate('y'), 'a.3');
+    const addresses = new Addresses(planOf(9));
+    assert.equal(addresses.allocate('x'), '127.42.9.2');
+    assert.equal(addresses.allocate('x'), '127.42.9.2');
+    assert.equal(addresses.allocate('y'), '127.42.9.3');
     addresses.release('x');
-    assert.equal(addresses.allocate('z'), 'a.4');
+    assert.equal(addresses.allocate('z'), '127.42.9.4');
   });
 
   it('take the preferred one if it is ours and free', () => {
-    const addresses = new Addresses((host) => `127.42.1.${host}`);
+    const addresses = new Addresses(planOf(1));
     assert.equal(addresses.allocate('x', '127.42.1.77'), '127.42.1.77');
     assert.equal(addresses.allocate('y', '127.42.1.77'), '127.42.1.2');
-    for (const foreign of ['10.0.0.9', '127.42.2.9', '127.42.1.1', '127.42.1.254', 'x', '']) {
+    for (const foreign of [
+      '10.0.0.9',
+      '127.42.2.9',
+      '127.42.1.1',
+      '127.42.1.254',
+      '127.64.64.0',
+      '127.64.127.255',
+      'x',
+      '',
+    ]) {
       assert.match(addresses.allocate(`p${foreign}`, foreign), /^127\.42\.1\.\d+$/);
     }
+    assert.equal(addresses.allocate('far', '127.64.65.3'), '127.64.65.3');
+  });
+
+  it('go on beyond the /24 in a /18 of its own, and come back to it', () => {
+    const addresses = new Addresses(planOf(255));
+    for (let pod = 0; pod < 252; pod++) addresses.allocate(`p${pod}`);
+    assert.equal(addresses.allocate('253rd'), '127.127.192.1');
+    addresses.release('p7');
+    assert.equal(addresses.allocate('later'), '127.42.255.9');
+    assert.equal(addresses.allocate('254th'), '127.127.192.2');
+  });
+
+  it('are never those of another subnet', () => {
+    const all = [0, 1, 2, 254, 255].flatMap((number) => {
+      const plan = planOf(number);
+      return plan.ranges.flatMap(([first, last]) => [plan.address(first), plan.address(last)]);
+    });
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(all.at(-1), '127.127.255.254');
   });
 
   it('run out with words that say what to do', () => {
-    const addresses = new Addresses(String);
-    for (let pod = 0; pod < 252; pod++) addresses.allocate(`p${pod}`);
-    assert.throws(() => addresses.allocate('one more'), { code: 'NODE_ADDRESSES_EXHAUSTED' });
+    const addresses = new Addresses(planOf(0));
+    for (let pod = 0; pod < 252 + 16_382; pod++) addresses.allocate(`p${pod}`);
+    assert.throws(() => addresses.allocate('one more'), { code: 'NODE_ADDRESSES_EXHAUSTED', message: /all 16634 / });
     addresses.release('p7');
-    assert.equal(addresses.allocate('one more'), '9');
+    assert.equal(addresses.allocate('one more'), '127.42.0.9');
   });
 });
 
@@ -183,16 +211,19 @@ describe('a subnet', { skip: !ffiAvailable() && 'needs node:ffi' }, () => {
 });
 
 describe('listening()', () => {
-  it('reads listening sockets of 127.42/16 and nothing else', () => {
+  it('reads listening sockets of 127.42/16 and 127.64/10 and nothing else', () => {
     const table = [
       '  sl  local_address rem_address   st',
       '   0: 0205 2A7F:1F90 00000000:0000 0A',
       '   1: 02052A7F:1F90 00000000:0000 0A 00000000:00000000',
       '   2: 03062A7F:1F90 0100007F:C000 01 00000000:00000000',
       '   3: 0100007F:1F90 00000000:0000 0A 00000000:00000000',
+      '   4: 01C0407F:1F90 00000000:0000 0A 00000000:00000000',
+      '   5: FFFF7F7F:1F90 00000000:0000 0A 00000000:00000000',
+      '   6: FFFF807F:1F90 00000000:0000 0A 00000000:00000000',
       '',
     ].join('\n');
-    assert.deepEqual([...listening(table)], [5]);
+    assert.deepEqual([...listening(table)], [5, 3, 255]);
     assert.deepEqual([...listening('garbage \0 0A')], []);
   });
 });

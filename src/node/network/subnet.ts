@@ -1,5 +1,6 @@
 /**
- * The /24 of 127.42.0.0/16 that a data directory gives to its pods (docs/decisions/0007-addresses.md). It is kept in
+ * The /24 of 127.42.0.0/16 that a data directory gives to its pods (docs/decisions/0007-addresses.md), and the /18 of 127.64.0.0/10
+ * of the same number, for what does not fit into it. The number is kept in
  * `config.json`, and locked by a listening socket on the subnet's own lock address: the kernel lets go when the node
  * ends, and sees exactly one network namespace, as the addresses do. A subnet whose pods still listen (their sandboxes
  * outlive a node) is somebody's too, unless `config.json` says it is ours.
@@ -14,13 +15,22 @@ import { writeAside } from '../pod/files.ts';
 /** Row in docs/names.md, Ports and addresses. */
 export const LOCK_PORT = 4242;
 const LOCK_HOST = 254;
+const FIRST = 2;
+const LAST = 253;
+/** Numbers from here on are addresses of the /18, whose first and last are left out. */
+const FURTHER = 256;
+const FURTHER_SIZE = 1 << 14;
 
 export interface Subnet extends Disposable {
   /** Third byte of the addresses. */
   readonly number: number;
   /** `127.42.<n>.1`. */
   readonly nodeAddress: string;
+  /** Numbers of the addresses that pods get, each range used when those before it are full. */
+  readonly ranges: readonly (readonly [first: number, last: number])[];
   address(host: number): string;
+  /** The number of an address of this subnet; undefined for every other. */
+  hostOf(address: string): number | undefined;
 }
 
 export interface SubnetOptions {
@@ -54,14 +64,35 @@ export function openSubnet({ dataDir, sockets = readSockets }: SubnetOptions): S
   });
 }
 
+export const RANGES: Subnet['ranges'] = [
+  [FIRST, LAST],
+  [FURTHER + 1, FURTHER + FURTHER_SIZE - 2],
+];
+
 function subnet(number: number, lock: number): Subnet {
-  const address = (host: number) => `127.42.${number}.${host}`;
   let held = true;
   function dispose(): void {
     if (held) closeSync(lock);
     held = false;
   }
-  return { number, address, nodeAddress: address(1), [Symbol.dispose]: dispose };
+  return { ...planOf(number), number, nodeAddress: `127.42.${number}.1`, [Symbol.dispose]: dispose };
+}
+
+/** The addresses of the n-th subnet. */
+export function planOf(number: number): Pick<Subnet, 'ranges' | 'address' | 'hostOf'> {
+  const base = 64 * 65_536 + number * FURTHER_SIZE - FURTHER;
+  function address(host: number): string {
+    if (host < FURTHER) return `127.42.${number}.${host}`;
+    const at = base + host;
+    return `127.${at >> 16}.${(at >> 8) & 255}.${at & 255}`;
+  }
+  function hostOf(text: string): number | undefined {
+    const [, second = '', third = '', fourth = ''] = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text) ?? [];
+    const host =
+      second === '42' ? Number(fourth) : Number(second) * 65_536 + Number(third) * 256 + Number(fourth) - base;
+    return address(host) === text ? host : undefined;
+  }
+  return { ranges: RANGES, address, hostOf };
 }
 
 function tryLock(number: number): number | undefined {
@@ -98,12 +129,16 @@ function readSockets(): string {
   }
 }
 
-/** Subnets of 127.42/16 in which a socket listens. Source: Linux `Documentation/networking/proc_net_tcp.rst`. */
+/** Subnets in which a socket listens. Source: Linux `Documentation/networking/proc_net_tcp.rst`. */
 export function listening(table: string): ReadonlySet<number> {
   const found = new Set<number>();
   // Addresses are hexadecimal in host order: 127.42.N.H is HHNN2A7F on little-endian machines; state 0A is LISTEN.
-  for (const match of table.matchAll(/^\s*\d+: [0-9A-F]{2}([0-9A-F]{2})2A7F:[0-9A-F]{4} \S+ 0A /gm)) {
-    found.add(Number.parseInt(match[1] ?? '0', 16));
+  for (const [, third = '', second = ''] of table.matchAll(
+    /^\s*\d+: [0-9A-F]{2}([0-9A-F]{2})([0-9A-F]{2})7F:[0-9A-F]{4} \S+ 0A /gm,
+  )) {
+    const [high, low] = [Number.parseInt(second, 16), Number.parseInt(third, 16)];
+    if (high === 42) found.add(low);
+    else if (high >= 64 && high < 128) found.add(((high - 64) << 2) | (low >> 6));
   }
   return found;
 }

@@ -8,7 +8,7 @@ import type { Pod, PodSpec } from '#kube/types';
 import type { WorkloadImage } from '#oci';
 import type { ImageAnswer, ImageManager } from '../image/mod.ts';
 import { Listeners } from '../network/listeners.ts';
-import { createStandaloneNetwork } from '../network/mod.ts';
+import { createStandaloneNetwork, planOf } from '../network/mod.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
 import { FakeApi } from './fake-api.ts';
 import { createFakeRuntime, FakeMachine } from './fake-runtime.ts';
@@ -75,7 +75,7 @@ export function createWorld(
     const subnet = {
       number: 7,
       nodeAddress: '127.42.7.1',
-      address: (host: number) => `127.42.7.${host}`,
+      ...planOf(7),
       [Symbol.dispose]() {},
     };
     return createPodManager({

@@ -8,7 +8,7 @@ import { type Identity, nodeObjectOf } from '../registration/profile.ts';
 import { register } from '../registration/register.ts';
 import { conditionsOf, type ServingState } from '../status/conditions.ts';
 import { readMachineInfo, readMachineLoad } from '../status/machine.ts';
-import { nodeStatusOf, problemsOf } from '../status/node-status.ts';
+import { nodeStatusOf, podsFor, problemsOf } from '../status/node-status.ts';
 import { type Reporter, startReporter } from '../status/reporter.ts';
 
 export interface PresenceOptions {
@@ -36,8 +36,6 @@ export interface Presence {
   /** Says Ready=False, once. */
   leave(): Promise<void>;
 }
-
-const MAX_PODS = 110;
 
 /** Returns at once: an API server that is away is waited for in the background. */
 export async function startPresence(options: PresenceOptions): Promise<Presence> {
@@ -82,7 +80,7 @@ class Presenter {
       address,
       hostname,
       port,
-      maxPods: options.maxPods ?? MAX_PODS,
+      maxPods: options.maxPods ?? podsFor(this.#info),
       version: options.version,
     });
     return this.status;

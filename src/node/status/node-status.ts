@@ -26,6 +26,18 @@ const RESERVED_MEMORY = 100 * 1024 * 1024;
 /** Source: kubelet `nodeStatusMaxImages`. */
 const MAX_IMAGES = 50;
 
+/** The kubelet's default, and the least here. */
+const LEAST_PODS = 110;
+/** Mappings of one process (vm.max_map_count) end before this many guests of one namespace do. */
+const MOST_PODS = 12_000;
+/** What a pod is reckoned at where nobody says how many may come: itself, and as much linear memory as small guests touch. */
+const POD_BYTES = 2 * 1024 * 1024;
+
+/** How many pods a machine takes by default: one for each 2 MiB of its memory, from 110 to 12,000. */
+export function podsFor({ memoryBytes }: Pick<MachineInfo, 'memoryBytes'>): number {
+  return Math.min(MOST_PODS, Math.max(LEAST_PODS, Math.floor(memoryBytes / POD_BYTES)));
+}
+
 /** Names of the RuntimeClass handlers; see docs/names.md. */
 export const RUNTIME_HANDLERS = ['wasmlet', 'wasmlet-isolated', 'wasmlet-batch'] as const;
 

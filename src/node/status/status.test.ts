@@ -6,7 +6,7 @@ import type { NodeStatus } from '#kube/types';
 import { identityOf } from '../registration/profile.ts';
 import { type ConditionInput, conditionsOf } from './conditions.ts';
 import { type MachineLoad, memoryOf, osImageOf, readMachineInfo, readMachineLoad } from './machine.ts';
-import { differs, nodeStatusOf, problemsOf, statusPatch } from './node-status.ts';
+import { differs, nodeStatusOf, podsFor, problemsOf, statusPatch } from './node-status.ts';
 import { type Reporter, startReporter } from './reporter.ts';
 
 const GIB = 2 ** 30;
@@ -105,6 +105,11 @@ describe('node status', () => {
       status.runtimeHandlers?.map(({ name }) => name),
       ['', 'wasmlet', 'wasmlet-isolated', 'wasmlet-batch'],
     );
+  });
+
+  test('pods by the memory of the machine, never fewer than a kubelet takes', () => {
+    const sizes = [0, 0.2, 1, 4, 64].map((gib) => podsFor({ memoryBytes: gib * GIB }));
+    assert.deepEqual(sizes, [110, 110, 512, 2048, 12_000]);
   });
 
   test('the patch keeps the order and the heartbeat alone is no difference', () => {

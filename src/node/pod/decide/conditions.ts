@@ -32,7 +32,7 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
   const containersReady = containersReadyOf(pod, facts);
   const ready = observed.network === 'ready' && observed.lifecycle !== 'terminated';
   const found: Finding[] = [
-    { type: 'PodReadyToStartContainers', status: ready ? 'True' : 'False' },
+    { type: 'PodReadyToStartContainers', ...(ready ? { status: 'True' } : withoutPlace(observed)) },
     { type: 'Initialized', ...initialized(pod, facts) },
     { type: 'Ready', ...gated(pod, containersReady, foreign) },
     { type: 'ContainersReady', ...containersReady },
@@ -43,6 +43,11 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
 }
 
 type Verdict = Omit<Finding, 'type'>;
+
+/** The kubelet says only that it is not; why stands in an event that nobody may find any more. */
+function withoutPlace({ networkProblem: message }: Observed): Verdict {
+  return { status: 'False', ...(message === undefined ? {} : { reason: 'FailedCreatePodSandBox', message }) };
+}
 
 function containersReadyOf(pod: Pod, { statuses, phase }: Facts): Verdict {
   if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };

@@ -76,6 +76,8 @@ export interface Observed {
   readonly hostIPs: readonly string[];
   readonly podIPs: readonly string[];
   readonly network: 'none' | 'ready';
+  /** Why the pod has no place yet, in its condition. */
+  readonly networkProblem?: string | undefined;
   /** Of the pod's RuntimeClass when its place was made; the class may be gone when that is given up. */
   readonly handler?: string | undefined;
   readonly volumes: 'none' | 'mounted';

@@ -16,11 +16,11 @@ export async function network(context: EffectContext): Promise<Change> {
     const preferred = observed.podIPs[0] ?? pod.status?.podIP;
     const address = dependencies.network.allocate(pod, { preferred });
     if (context.failures === 0) notice(context);
-    return { network: 'ready', handler, podIPs: [address], retryAt: undefined };
+    return { network: 'ready', handler, podIPs: [address], retryAt: undefined, networkProblem: undefined };
   } catch (error) {
     const message = `Failed to create pod sandbox: ${messageOf(error)}`;
     tell(context, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });
-    return { retryAt: now + RETRY_AFTER };
+    return { retryAt: now + RETRY_AFTER, networkProblem: message };
   }
 }
 

@@ -113,6 +113,11 @@ export class LoopScheduler implements Scheduler {
     this.#queue.remove(task.place);
   }
 
+  /** Whether the task has the thread. */
+  has(task: LoopTask): boolean {
+    return this.#current === task;
+  }
+
   /** What the task has used of the turn that it is in. */
   inTurn(task: LoopTask): number {
     return this.#current === task ? Math.max(0, this.#thread.cpu() - this.#began) : 0;
@@ -220,7 +225,7 @@ class LoopTask implements Task {
   }
 
   isDue(): boolean {
-    if (this.#words[WORD.interrupt] === 0) return false;
+    if (this.#words[WORD.interrupt] === 0 || !this.#scheduler.has(this)) return false;
     if (this.#depth === 0) return true;
     // Taken back, so that the guest does not ask in each round; the timer sets it again.
     this.#words[WORD.interrupt] = 0;

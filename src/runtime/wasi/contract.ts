@@ -6,7 +6,6 @@
  */
 import type { Server } from 'node:net';
 import type { Exit } from '../contract.ts';
-import type { Injected } from '../module/shape.ts';
 import type { Task } from '../scheduler/contract.ts';
 import type { WasiClock } from './core/clocks.ts';
 
@@ -46,9 +45,9 @@ export interface WasiLimits {
   readonly socketBytes: number;
   /** Names in one directory listing. */
   readonly directoryEntries: number;
-  /** Milliseconds that a guest may run from call to call before a call that may wait gives the thread to others. */
+  /** Of a guest without a `task`: milliseconds from call to call before one gives the event loop its turn. */
   readonly sliceMs: number;
-  /** Bytes of linear memory; used here only to tell a trap from an out-of-memory kill. */
+  /** For linear memories, tables and what the host holds for the guest, together. Plain modules have it in their bytes already. */
   readonly memoryBytes?: number | undefined;
 }
 
@@ -72,8 +71,8 @@ export interface WasiOptions {
   readonly limits?: Partial<WasiLimits> | undefined;
   /** The guest's turn on a thread that it shares; without it the guest has the thread to itself. */
   readonly task?: Task | undefined;
-  /** What a rewritten module imports beside its own; see `module/shape.ts`. */
-  readonly injected?: Injected | undefined;
+  /** The thread's control memory: what is run is a rewritten module, which imports it (`module/shape.ts`). */
+  readonly control?: WebAssembly.Memory | undefined;
   /** Imports beyond WASI's, by module and name. */
   readonly imports?: WebAssembly.Imports | undefined;
   /** Aborting is `kill` with SIGKILL. */
@@ -87,9 +86,9 @@ export interface WasiOptions {
 
 export interface WasiStats {
   readonly descriptors: number;
-  /** Bytes of linear memory; 0 before the start. */
+  /** Bytes of linear memory and tables, 0 before the start, and what the host holds for the guest. */
   readonly memoryBytes: number;
-  /** Time that the guest, and its calls, held the thread. */
+  /** CPU time that the guest and its calls had. */
   readonly cpuNanos: number;
   /** Whether the guest waits in a call right now. */
   readonly waiting: boolean;
@@ -114,9 +113,11 @@ export interface Wasi extends AsyncDisposable {
   /** `imports`, instantiation and `start` in one; also a failure to link is an `Exit` (reason StartError). */
   run(module: WebAssembly.Module, entrypoint?: string): Promise<Exit>;
   /**
-   * Ends the guest with this exit. A guest that waits ends at once, one that runs ends at its next call: a guest that
-   * never calls must be ended together with its thread. The second and later kills do nothing.
+   * Ends the guest with this exit. A guest that waits ends at once, one that runs ends at its next call, or check if it was
+   * rewritten: a plain one that never calls must be ended together with its thread. The second and later kills do nothing.
    */
   kill(exit: Exit): void;
+  /** Changes the limit of memory; false, and no change, where more is in use, or the limit stands in a plain module's bytes. */
+  limitMemory(bytes: number | undefined): boolean;
   stats(): WasiStats;
 }

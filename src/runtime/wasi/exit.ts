@@ -59,16 +59,36 @@ export function codeExit(code: number): Exit {
 /** The exit of a guest whose start function threw something that was not our own end of it. */
 export function trapExit(
   error: unknown,
-  { memoryBytes, limit }: { memoryBytes: number; limit: number | undefined },
+  { outOfMemory, limit }: { outOfMemory: boolean; limit: number | undefined },
 ): Exit {
   const message = describeTrap(error);
-  // Growing was refused at the limit, and the program gave up with the trap that compilers emit for "out of memory".
-  // Programs grow by what they need or by doubling, so a refusal leaves the memory above half of the limit.
+  if (!outOfMemory) return errorExit('Error', message);
+  return errorExit('OOMKilled', `the guest gave up at its memory limit of ${limit} bytes\n${message}`);
+}
+
+/** The exit of a guest for which the host would have to hold more than its limit. */
+export function overLimitExit(limit: number): Exit {
+  return errorExit(
+    'OOMKilled',
+    `the guest, with what is held for it, needs more than its memory limit of ${limit} bytes`,
+  );
+}
+
+/** The exit of a guest whose module declares more than its limit to begin with. */
+export function tooSmallExit(needed: number, limit: number): Exit {
+  return errorExit('OOMKilled', `The module declares ${needed} bytes of memory to begin with; its limit is ${limit}`);
+}
+
+/**
+ * A guess, for plain modules alone, whose growth nobody sees: programs grow by what they need or by doubling, so a refusal leaves
+ * the memory above half of the limit, and they give up with the trap that compilers emit for "out of memory".
+ */
+export function nearItsLimit(
+  error: unknown,
+  { bytes, limit }: { readonly bytes: number; readonly limit: number | undefined },
+): boolean {
   const unreachable = error instanceof WebAssembly.RuntimeError && error.message.includes('unreachable');
-  if (limit !== undefined && unreachable && memoryBytes * 2 > limit) {
-    return errorExit('OOMKilled', `the guest gave up near its memory limit of ${limit} bytes\n${message}`);
-  }
-  return errorExit('Error', message);
+  return limit !== undefined && unreachable && bytes * 2 > limit;
 }
 
 function messageField(message: string | undefined): { message?: string } {

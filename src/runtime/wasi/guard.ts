@@ -1,23 +1,22 @@
 /**
- * Stands between a guest and each function it calls: turns failures into errno, keeps the end of a guest final,
- * and gives the thread to others when a guest that calls a lot has had its slice.
+ * Stands between a guest and all that it calls and is called by: turns failures into errno, keeps the end of a guest final, and gives
+ * the thread to others when the guest's turn is over. Every entry into the guest, and every way on after a wait, is a step of its task.
  */
 import type { Exit } from '../contract.ts';
+import type { Task } from '../scheduler/contract.ts';
 import { ERRNO, errnoOfNodeError, WasiErrno } from './core/errno.ts';
 import { errorExit, uncatchableTrap } from './exit.ts';
 import type { P1Function, P1Functions } from './p1/context.ts';
 
 export class Guard {
-  readonly #sliceMs: number;
+  readonly #task: Task;
   readonly #over = new AbortController();
   #exit: Exit | undefined;
   #reject: ((trap: unknown) => void) | undefined;
-  /** When the guest last got the thread; undefined while it does not have it. */
-  #sliceStart: number | undefined;
-  #usedMs = 0;
+  #waits = 0;
 
-  constructor({ sliceMs }: { sliceMs: number }) {
-    this.#sliceMs = sliceMs;
+  constructor(task: Task) {
+    this.#task = task;
   }
 
   /** How the guest was ended, once it was. */
@@ -29,9 +28,14 @@ export class Guard {
     return this.#reject !== undefined;
   }
 
-  /** Milliseconds that the guest and its calls held the thread. */
-  get usedMs(): number {
-    return this.#usedMs;
+  /** How often the guest waited for something; giving way is no wait. */
+  get waits(): number {
+    return this.#waits;
+  }
+
+  /** Nanoseconds of CPU time that the guest and its calls had. */
+  get cpuNanos(): number {
+    return this.#task.cpuNanos;
   }
 
   /** Aborted with the guest's end. */
@@ -39,17 +43,28 @@ export class Guard {
     return this.#over.signal;
   }
 
-  /** From now on the guest runs on a stack that can wait. Before, in a module's start section, it must not. */
-  begin(): void {
-    this.#sliceStart = performance.now();
+  /** Calls into the guest when it is its turn. Rejects with what the guest throws, or with the trap of its end. */
+  enter<T>(call: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#exit !== undefined) return reject(uncatchableTrap());
+      const done = <V>(settle: (value: V) => void) => {
+        return (value: V): void => {
+          this.#task.pause();
+          settle(value);
+        };
+      };
+      this.#reject = reject;
+      this.#step(() => call().then(done(resolve), done(reject)));
+    });
   }
 
-  /** The first end counts. A guest that waits is thrown out of its wait; one that runs at its next call. */
+  /** The first end counts. A guest that waits is thrown out of its wait; one that runs at its next call or check. */
   end(exit: Exit): void {
     if (this.#exit !== undefined) return;
     this.#exit = exit;
-    this.#pause();
+    this.#task.pause();
     this.#over.abort();
+    // Not left behind: the engine gives the stack of a wait back only when the wait ends.
     this.#reject?.(uncatchableTrap());
     this.#reject = undefined;
   }
@@ -60,9 +75,25 @@ export class Guard {
     throw uncatchableTrap();
   }
 
+  /** What the checks in a rewritten module call. Answers 1 where the guest has to trap. */
+  get yield(): WebAssembly.Suspending {
+    return new WebAssembly.Suspending(() => {
+      if (this.#exit !== undefined) return 1;
+      if (this.#task.isDue()) return this.#giveWay(0);
+      if (!this.#task.isOverdue) return 0;
+      this.end(errorExit('Error', 'the guest computed for too long in a function that the host had called'));
+      return 1;
+    });
+  }
+
+  /** Runs a call from the host into the guest, from within one of the guest's own calls: nothing below it can wait. */
+  unsuspendable<T>(call: () => T): T {
+    return this.#task.unsuspendable(call);
+  }
+
   /**
-   * Every function may suspend, also those that never wait: so a guest that spins on the clock can be stopped, and gives way.
-   * One that answers at once costs the engine a few tenths of a microsecond more for it.
+   * Every function may suspend, also those that never wait: so a guest without checks that spins on the clock can be stopped, and
+   * gives way. One that answers at once costs the engine a few tenths of a microsecond more for it.
    */
   wrap(functions: P1Functions): Record<string, WebAssembly.ImportValue> {
     return Object.fromEntries(
@@ -80,22 +111,23 @@ export class Guard {
       } catch (error) {
         errno = this.#errno(name, error);
       }
-      const since = this.#sliceStart ?? Number.POSITIVE_INFINITY;
-      return performance.now() - since > this.#sliceMs ? this.#giveWay(errno) : errno;
+      return this.#task.isDue() ? this.#giveWay(errno) : errno;
     };
   }
 
   /** The guest waits for the result, or for its end. */
   #wait(name: string, result: Promise<void>): Promise<number> {
-    this.#pause();
+    this.#waits++;
+    this.#task.pause();
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       result.then(
-        () => this.#resume(resolve, ERRNO.SUCCESS),
+        () => this.#step(() => resolve(ERRNO.SUCCESS)),
         (error) => {
           if (this.#exit !== undefined) return;
           try {
-            this.#resume(resolve, this.#errno(name, error));
+            const errno = this.#errno(name, error);
+            this.#step(() => resolve(errno));
           } catch (trap) {
             reject(trap);
           }
@@ -104,24 +136,21 @@ export class Guard {
     });
   }
 
-  #giveWay(errno: number): Promise<number> {
-    this.#pause();
+  #giveWay(result: number): Promise<number> {
+    this.#task.pause();
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      setImmediate(() => this.#resume(resolve, errno));
+      this.#step(() => resolve(result));
     });
   }
 
-  #resume(resolve: (errno: number) => void, errno: number): void {
+  #step(go: () => void): void {
     if (this.#exit !== undefined) return;
-    this.#reject = undefined;
-    this.#sliceStart = performance.now();
-    resolve(errno);
-  }
-
-  #pause(): void {
-    if (this.#sliceStart !== undefined) this.#usedMs += performance.now() - this.#sliceStart;
-    this.#sliceStart = undefined;
+    this.#task.ready(() => {
+      if (this.#exit !== undefined) return this.#task.pause();
+      this.#reject = undefined;
+      go();
+    });
   }
 
   /** The number for the guest. What is neither an errno nor the system's answer is our mistake: the guest ends, the host does not. */

@@ -3,14 +3,23 @@
  */
 import { messageOf } from '#kit';
 import type { Exit } from '../contract.ts';
+import { instantiate } from '../module/instantiate.ts';
+import type { Task } from '../scheduler/contract.ts';
+import { soloTask } from '../scheduler/mod.ts';
+import { MemoryAccount } from './account.ts';
 import type { Invoked, Wasi, WasiLimits, WasiOptions, WasiStats } from './contract.ts';
 import { GuestMemory } from './core/memory.ts';
 import { DescriptorTable } from './core/table.ts';
 import { wasiError } from './errors.ts';
-import { codeExit, errorExit, signalExit, trapExit } from './exit.ts';
+import { codeExit, errorExit, nearItsLimit, overLimitExit, signalExit, tooSmallExit, trapExit } from './exit.ts';
 import { Guard } from './guard.ts';
 import { linkImports } from './imports.ts';
 import { contextOf, fillTable, limitsOf } from './world.ts';
+
+const NO_ROOM = 'Cannot start the guest: this process has no address space left for its memories';
+
+/** So long after growth was refused a trap is still because of it, if the guest did not wait: it may have unwound, or printed something. */
+const GIVES_UP_NANOS = 50e6;
 
 /** Opens what the guest is given. Rejects with WASI_BAD_PREOPEN, WASI_BAD_OPTION or WASI_FILES_UNAVAILABLE, and then holds nothing. */
 export async function createWasi(options: WasiOptions = {}): Promise<Wasi> {
@@ -28,16 +37,29 @@ export async function createWasi(options: WasiOptions = {}): Promise<Wasi> {
 class Host implements Wasi {
   readonly #options: WasiOptions;
   readonly #limits: WasiLimits;
+  readonly #task: Task;
   readonly #guard: Guard;
+  readonly #account: MemoryAccount;
   readonly #memory = new GuestMemory();
   readonly #table: DescriptorTable;
   #bytesWritten = 0;
   #started = false;
+  #startFunction: WebAssembly.AnyFunction | undefined;
+  /** When growth was last refused: after how many waits and how much time. */
+  #refused: { readonly waits: number; readonly cpuNanos: number } | undefined;
 
   constructor(options: WasiOptions) {
     this.#options = options;
     this.#limits = limitsOf(options);
-    this.#guard = new Guard(this.#limits);
+    this.#task = options.task ?? soloTask(this.#limits);
+    this.#guard = new Guard(this.#task);
+    this.#account = new MemoryAccount({
+      limitBytes: this.#limits.memoryBytes,
+      over: (limit) => this.#guard.end(overLimitExit(limit)),
+      refused: () => {
+        this.#refused = { waits: this.#guard.waits, cpuNanos: this.#guard.cpuNanos };
+      },
+    });
     this.#table = new DescriptorTable(this.#limits.descriptors);
   }
 
@@ -67,7 +89,10 @@ class Host implements Wasi {
     if (this.#started) throw wasiError('WASI_BAD_OPTION', 'Cannot start a guest: this one was started before');
     this.#started = true;
     const { memory } = instance.exports;
-    if (memory instanceof WebAssembly.Memory) this.#memory.attach(memory);
+    if (memory instanceof WebAssembly.Memory) {
+      this.#memory.attach(memory);
+      if (this.#options.control === undefined) this.#account.attach([memory]);
+    }
     try {
       const result = await this.#call(instance, name, args);
       return { exit: this.#guard.exit ?? codeExit(0), result };
@@ -80,27 +105,51 @@ class Host implements Wasi {
   }
 
   async run(module: WebAssembly.Module, entrypoint?: string): Promise<Exit> {
-    let instance: WebAssembly.Instance;
     try {
-      instance = await WebAssembly.instantiate(module, this.imports(module));
+      const imports = this.imports(module);
+      const { control } = this.#options;
+      const instance =
+        control === undefined
+          ? await WebAssembly.instantiate(module, imports)
+          : this.#instantiate(module, imports, control);
+      return this.start(instance, entrypoint);
     } catch (error) {
       if (this.#guard.exit !== undefined) return this.#guard.exit;
       return error instanceof WebAssembly.RuntimeError
         ? this.#failure(error)
         : errorExit('StartError', messageOf(error));
     }
-    return this.start(instance, entrypoint);
+  }
+
+  /** Of a rewritten module. Ends the guest where it needs more than there is. */
+  #instantiate(
+    module: WebAssembly.Module,
+    imports: WebAssembly.Imports,
+    control: WebAssembly.Memory,
+  ): WebAssembly.Instance {
+    const grow = (kind: number, delta: bigint): number => this.#account.grow(kind, delta);
+    const injected = { control, yield: this.#guard.yield, grow };
+    const made = instantiate(module, imports, { injected, memoryBytes: this.#account.room });
+    if ('tooSmall' in made) return this.#guard.leave(tooSmallExit(made.tooSmall.neededBytes, this.#account.limit ?? 0));
+    if ('exhausted' in made) return this.#guard.leave(errorExit('StartError', NO_ROOM));
+    this.#account.attach(made.memories, made.initialBytes);
+    this.#startFunction = made.start;
+    return made.instance;
   }
 
   kill(exit: Exit): void {
     this.#guard.end(exit);
   }
 
+  limitMemory(bytes: number | undefined): boolean {
+    return this.#options.control !== undefined && this.#account.resize(bytes);
+  }
+
   stats(): WasiStats {
     return {
       descriptors: this.#table.size,
-      memoryBytes: this.#memory.byteLength,
-      cpuNanos: Math.round(this.#guard.usedMs * 1e6),
+      memoryBytes: this.#account.bytes,
+      cpuNanos: Math.round(this.#guard.cpuNanos),
       waiting: this.#guard.waiting,
       bytesWritten: this.#bytesWritten,
     };
@@ -109,6 +158,7 @@ class Host implements Wasi {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#guard.end(signalExit('SIGKILL'));
+    this.#task.end();
     await this.#table.closeAll();
   }
 
@@ -125,15 +175,27 @@ class Host implements Wasi {
       );
       return undefined;
     }
-    this.#guard.begin();
-    const initialize = instance.exports['_initialize'];
-    if (typeof initialize === 'function' && entrypoint !== '_start' && entrypoint !== '_initialize') {
-      await WebAssembly.promising(initialize)();
+    const initialize =
+      entrypoint === '_start' || entrypoint === '_initialize' ? undefined : instance.exports['_initialize'];
+    for (const first of [this.#startFunction, initialize]) {
+      if (typeof first === 'function') await this.#enter(first);
     }
-    return await WebAssembly.promising(entry)(...args);
+    return this.#enter(entry, args);
+  }
+
+  #enter(entry: WebAssembly.ExportValue, args: readonly unknown[] = []): Promise<unknown> {
+    const call = WebAssembly.promising(entry);
+    return this.#guard.enter(() => call(...args));
   }
 
   #failure(error: unknown): Exit {
-    return trapExit(error, { memoryBytes: this.#memory.byteLength, limit: this.#limits.memoryBytes });
+    return trapExit(error, { outOfMemory: this.#outOfMemory(error), limit: this.#account.limit });
+  }
+
+  /** Whether the guest gave up because it got no more memory: it trapped in the turn in which growth was refused. */
+  #outOfMemory(error: unknown): boolean {
+    if (this.#options.control === undefined) return nearItsLimit(error, this.#account);
+    const { waits, cpuNanos } = this.#refused ?? { waits: -1, cpuNanos: 0 };
+    return waits === this.#guard.waits && this.#guard.cpuNanos - cpuNanos <= GIVES_UP_NANOS;
   }
 }

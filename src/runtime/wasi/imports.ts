@@ -1,4 +1,5 @@
 /** Matches what a module imports with what there is, and names everything that is missing in one error. */
+import { ENGINE } from '../module/shape.ts';
 import { wasiError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import type { P1Context, P1Functions } from './p1/context.ts';
@@ -12,9 +13,8 @@ interface Provided {
 }
 
 const MAX_NAMED = 20;
-
 export function linkImports(module: WebAssembly.Module, { context, guard, more }: Provided): WebAssembly.Imports {
-  const needed = WebAssembly.Module.imports(module);
+  const needed = WebAssembly.Module.imports(module).filter((entry) => entry.module !== ENGINE);
   // Without prototypes: a module may import 'constructor' and must not get JavaScript's.
   const imports: Record<string, WebAssembly.ModuleImports> = Object.create(null);
   for (const from of new Set(needed.map((entry) => entry.module))) {
@@ -35,7 +35,8 @@ export function linkImports(module: WebAssembly.Module, { context, guard, more }
   );
 }
 
-function wasiModule(name: string, context: P1Context): P1Functions {
+/** The functions of a WASI module by name; none for a module that is not WASI's. */
+export function wasiModule(name: string, context: P1Context): P1Functions {
   if (name === 'wasi_snapshot_preview1') return p1Functions(context, PREVIEW1);
   if (name !== 'wasi_unstable') return {};
   const functions = Object.entries(p1Functions(context, UNSTABLE)).filter(([key]) => !NOT_IN_UNSTABLE.has(key));

@@ -37,7 +37,13 @@ declare namespace WebAssembly {
   }
 
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
+    /** With `address: 'i64'`, initial and maximum are bigints. */
+    constructor(descriptor: {
+      initial: number | bigint;
+      maximum?: number | bigint;
+      shared?: boolean;
+      address?: 'i32' | 'i64';
+    });
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
     grow(pages: number): number;
   }

@@ -7,7 +7,22 @@ export class BinaryError extends Error {
   override readonly name = 'BinaryError';
 }
 
-export const SECTION = { import: 2, memory: 5, export: 7, start: 8 } as const;
+export const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
 
 const KINDS = ['func', 'table', 'memory', 'global', 'tag'] as const;
 export type ExternalKind = (typeof KINDS)[number];
@@ -63,6 +78,17 @@ export class Reader {
     return this.#bytes[this.at++] ?? 0;
   }
 
+  peek(): number | undefined {
+    return this.at < this.#end ? this.#bytes[this.at] : undefined;
+  }
+
+  /** The bytes that `read` reads. */
+  taken(read: () => void): Uint8Array {
+    const start = this.at;
+    read();
+    return this.#bytes.subarray(start, this.at);
+  }
+
   skip(length: number): void {
     if (length > this.#end - this.at)
       throw new BinaryError(`the module ends in the middle of something, at byte ${this.at}`);
@@ -84,7 +110,21 @@ export class Reader {
   }
 
   u32(): number {
-    return Number(this.unsigned(32));
+    let value = 0;
+    for (let shift = 0; shift < 32; shift += 7) {
+      const byte = this.byte();
+      value |= (byte & 0x7f) << shift;
+      if ((byte & 0x80) === 0) {
+        if (shift === 28 && byte > 0x0f) break;
+        return value >>> 0;
+      }
+    }
+    throw new BinaryError(`a number is too long, at byte ${this.at}`);
+  }
+
+  /** Goes past a LEB128 number of any sign and size. */
+  skipLeb(): void {
+    while ((this.byte() & 0x80) !== 0);
   }
 
   count(): number {
@@ -125,7 +165,7 @@ export class Reader {
   /** Value types: one byte, or a typed reference, whose heap type is a signed number. */
   valueType(): void {
     const byte = this.byte();
-    if (byte === 0x63 || byte === 0x64) while ((this.byte() & 0x80) !== 0);
+    if (byte === 0x63 || byte === 0x64) this.skipLeb();
   }
 }
 

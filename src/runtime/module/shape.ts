@@ -12,6 +12,9 @@ export const REWRITER_VERSION = 1;
 /** First argument of the injected `grow`. */
 export const GROW = { memory: 0, table: 1 } as const;
 
+/** What an element of a table is counted with. */
+export const TABLE_ELEMENT_BYTES = 8;
+
 export interface MemoryShape {
   /** Where the guest imports it from; absent for one that it defines. */
   readonly imported?: { readonly module: string; readonly name: string } | undefined;
@@ -44,6 +47,9 @@ export interface Injected {
   readonly control: WebAssembly.Memory;
   /** Answers 1 when the guest is to end. */
   readonly yield: WebAssembly.ImportValue;
-  /** Answers 1 when the guest may have `delta` more pages or elements. */
+  /**
+   * Answers 1 when the guest may have `delta` more pages or elements. A negative `delta` gives back what was granted and then
+   * not had, since the guest's own maximum was in the way; its answer is not looked at.
+   */
   readonly grow: (kind: number, delta: bigint) => number;
 }

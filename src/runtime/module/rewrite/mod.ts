@@ -1,0 +1,107 @@
+/**
+ * The rewriter: a validated module in, the same module with the engine's checks out. What is put in, and why, is in
+ * docs/decisions/0011-engine.md. Called in the admission process only.
+ *
+ * It fails closed: what it does not know for certain is `unsupported` with a reason, and what it wrote is validated by the caller.
+ * Sections are written one after the other; those that carry no function index are copied as they are.
+ */
+import { BinaryError, type Reader, SECTION } from '../binary.ts';
+import type { ModuleFacts } from '../facts.ts';
+import { REWRITER_VERSION, type Shape } from '../shape.ts';
+import { Calls } from './calls.ts';
+import { type CodePlan, CodeRewriter, type Counted } from './code.ts';
+import { writeElements } from './elements.ts';
+import { Helpers } from './helpers.ts';
+import { outlineOf, readerOf } from './outline.ts';
+import { Output } from './output.ts';
+import { Sections } from './sections.ts';
+import { Unsupported } from './unsupported.ts';
+
+export type Rewritten =
+  | {
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly shape: Shape;
+      readonly facts: ModuleFacts;
+      /** Defines structures or arrays, which live on the engine's heap. */
+      readonly collected: boolean;
+    }
+  | { readonly unsupported: string };
+
+/** A loop of three bytes gets a check of twelve: no module needs more than this times its size. */
+const MOST_GROWTH = 6;
+const SLACK = 1 << 20;
+const MOST_BYTES = 1 << 30;
+
+export function rewrite(bytes: Uint8Array<ArrayBuffer>): Rewritten {
+  try {
+    return rewriteModule(bytes);
+  } catch (error) {
+    if (error instanceof Unsupported || error instanceof BinaryError) return { unsupported: error.message };
+    // Not enough memory for the bytes of the new module.
+    if (error instanceof RangeError) return { unsupported: `it cannot be rewritten: ${error.message}` };
+    throw error;
+  }
+}
+
+function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { unsupported: string }> {
+  const most = Math.min(MOST_BYTES, bytes.byteLength * MOST_GROWTH + SLACK);
+  const outline = outlineOf(bytes, expressionSkipper(bytes));
+  const { importedFunctions, dataBytes } = outline;
+  const helpers = new Helpers(outline);
+  const calls = new Calls(outline);
+  const elementCounts: number[] = [];
+  const code = new CodeRewriter(bytes, {
+    plan: {
+      importedFunctions,
+      helpers,
+      dataBytes,
+      elementCounts,
+      called: (callee, inLoop) => calls.called(callee, inLoop),
+      referred: (callee) => calls.escapes(callee),
+    },
+    scratch: new Output({ capacity: 1 << 16, most }),
+  });
+  const elements = writeElements(outline, {
+    code,
+    importedFunctions,
+    elementCounts,
+    escapes: (index) => calls.escapes(index),
+  });
+  const counted: (Counted & { readonly bodyBytes: number })[] = [];
+  // Bodies first: what they need of types and helpers stands in front of them.
+  const bodies = new Output({ capacity: Math.min(most, bytes.byteLength + (bytes.byteLength >> 2)), most });
+  const reader = readerOf(bytes, outline.sections.get(SECTION.code));
+  for (let left = reader?.u32() ?? 0; left > 0 && reader !== undefined; left--) counted.push(code.body(reader, bodies));
+  for (const { body } of helpers.all) {
+    bodies.u32(body.byteLength);
+    bodies.all(body);
+  }
+  const shape: Shape = {
+    version: REWRITER_VERSION,
+    memories: outline.memories,
+    tables: outline.definedTables,
+    start: outline.sections.has(SECTION.start),
+  };
+  const sections = new Sections(outline, { helpers, code, most, escapes: (index) => calls.escapes(index) });
+  sections.write({ bodies: bodies.bytes, elements, shape });
+  return { bytes: sections.bytes, shape, facts: calls.facts(counted), collected: outline.collected };
+}
+
+/** Goes past constant expressions, which say nothing that an outline needs. */
+function expressionSkipper(bytes: Uint8Array): (reader: Reader) => void {
+  const nothing = () => {};
+  const plan: CodePlan = {
+    importedFunctions: Number.POSITIVE_INFINITY,
+    helpers: undefined,
+    dataBytes: [],
+    elementCounts: [],
+    called: nothing,
+    referred: nothing,
+  };
+  const output = new Output();
+  const code = new CodeRewriter(bytes, { plan, scratch: output });
+  return (reader) => {
+    output.clear();
+    code.expression(reader, output);
+  };
+}

@@ -1,0 +1,208 @@
+/** What the rewriter must know of a module before it writes the first byte: counts of the index spaces, memories, tables. */
+import { BinaryError, type MemoryType, Reader, SECTION, type Section, sectionsOf } from '../binary.ts';
+import { ENGINE, type MemoryShape, type TableShape } from '../shape.ts';
+import { Unsupported } from './unsupported.ts';
+
+export interface TableType {
+  readonly wide: boolean;
+  /** The type of its elements, encoded. */
+  readonly element: Uint8Array;
+}
+
+export interface Outline {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** By section id; custom sections are not in it. */
+  readonly sections: ReadonlyMap<number, Section>;
+  /** Content of the `name` section. */
+  readonly names: Section | undefined;
+  readonly types: number;
+  /** Defines structures or arrays: its garbage lives on the engine's heap. */
+  readonly collected: boolean;
+  readonly importedFunctions: number;
+  readonly definedFunctions: number;
+  /** In index order, the imported ones first. */
+  readonly memories: readonly MemoryShape[];
+  readonly memoryTypes: readonly MemoryType[];
+  readonly tables: readonly TableType[];
+  readonly definedTables: readonly TableShape[];
+  /** Bytes of each data segment. */
+  readonly dataBytes: readonly number[];
+}
+
+const FUNCTION_TYPE = 0x60;
+const STRUCT_TYPE = 0x5f;
+const ARRAY_TYPE = 0x5e;
+const RECURSIVE_GROUP = 0x4e;
+const SUBTYPES: readonly number[] = [0x4f, 0x50];
+export const TABLE_WITH_INITIAL = 0x40;
+const KNOWN = new Set<number>(Object.values(SECTION));
+
+export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reader: Reader) => void): Outline {
+  const sections = new Map<number, Section>();
+  let names: Section | undefined;
+  for (const section of sectionsOf(bytes)) {
+    if (!KNOWN.has(section.id)) throw new Unsupported(`it has a section of the unknown kind ${section.id}`);
+    if (section.id !== SECTION.custom) sections.set(section.id, section);
+    else if (customName(bytes, section) === 'name') names = section;
+  }
+  const reader = (id: number) => readerOf(bytes, sections.get(id));
+  const imports = readImportTypes(reader(SECTION.import));
+  const own = readTables(reader(SECTION.table), skipExpression);
+  const ownMemories = list(reader(SECTION.memory), (at) => at.limits());
+  refuseEngineExports(reader(SECTION.export));
+  const memoryTypes = [...imports.memories.map(({ type }) => type), ...ownMemories];
+  if (memoryTypes.some(({ shared }) => shared)) throw new Unsupported('it uses shared memory');
+  return {
+    bytes,
+    sections,
+    names,
+    ...readTypes(reader(SECTION.type)),
+    importedFunctions: imports.functions,
+    definedFunctions: reader(SECTION.function)?.u32() ?? 0,
+    memories: [
+      ...imports.memories.map(({ from, type }) => memoryShape(type, from)),
+      ...ownMemories.map((it) => memoryShape(it)),
+    ],
+    memoryTypes,
+    tables: [...imports.tables, ...own.types],
+    definedTables: own.shapes,
+    dataBytes: readDataBytes(reader(SECTION.data), skipExpression),
+  };
+}
+
+function customName(bytes: Uint8Array, section: Section): string | undefined {
+  try {
+    return new Reader(bytes, { start: section.content, end: section.end }).name();
+  } catch {
+    return undefined;
+  }
+}
+
+export function readerOf(bytes: Uint8Array, section: Section | undefined): Reader | undefined {
+  return section && new Reader(bytes, { start: section.content, end: section.end });
+}
+
+function list<T>(reader: Reader | undefined, read: (reader: Reader) => T): T[] {
+  const found: T[] = [];
+  if (reader !== undefined) for (let left = reader.count(); left > 0; left--) found.push(read(reader));
+  return found;
+}
+
+function readTypes(reader: Reader | undefined): { types: number; collected: boolean } {
+  let types = 0;
+  let collected = false;
+  function one(form: number): void {
+    types++;
+    if (SUBTYPES.includes(form)) {
+      for (let left = reader?.u32() ?? 0; left > 0; left--) reader?.u32();
+      form = reader?.byte() ?? 0;
+    }
+    if (form === STRUCT_TYPE || form === ARRAY_TYPE) collected = true;
+    skipComposite(form);
+  }
+  function skipComposite(form: number): void {
+    if (reader === undefined) return;
+    if (form === FUNCTION_TYPE)
+      for (const _ of [0, 1]) for (let left = reader.u32(); left > 0; left--) reader.valueType();
+    else if (form === STRUCT_TYPE) for (let left = reader.u32(); left > 0; left--) skipField(reader);
+    else if (form === ARRAY_TYPE) skipField(reader);
+    else throw new Unsupported(`it has a type of the unknown form ${form}`);
+  }
+  if (reader === undefined) return { types, collected };
+  for (let left = reader.u32(); left > 0; left--) {
+    const form = reader.byte();
+    if (form !== RECURSIVE_GROUP) one(form);
+    else for (let inner = reader.u32(); inner > 0; inner--) one(reader.byte());
+  }
+  return { types, collected };
+}
+
+function skipField(reader: Reader): void {
+  reader.valueType();
+  reader.byte();
+}
+
+interface ImportTypes {
+  functions: number;
+  readonly memories: { readonly from: { readonly module: string; readonly name: string }; readonly type: MemoryType }[];
+  readonly tables: TableType[];
+}
+
+function readImportTypes(reader: Reader | undefined): ImportTypes {
+  const found: ImportTypes = { functions: 0, memories: [], tables: [] };
+  list(reader, (at) => {
+    const from = { module: at.name(), name: at.name() };
+    if (from.module.startsWith(ENGINE))
+      throw new Unsupported(`it imports from '${from.module}', a name that is the engine's own`);
+    const kind = at.kind();
+    if (kind === 'func') {
+      found.functions++;
+      at.u32();
+    } else if (kind === 'memory') found.memories.push({ from, type: at.limits() });
+    else if (kind === 'table') found.tables.push(readTable(at).type);
+    else if (kind === 'global') skipField(at);
+    else {
+      at.byte();
+      at.u32();
+    }
+  });
+  return found;
+}
+
+function readTable(reader: Reader): { type: TableType; shape: TableShape } {
+  const element = reader.taken(() => reader.valueType());
+  const limits = reader.limits();
+  if (limits.shared) throw new Unsupported('it has a shared table');
+  const maximum = limits.maximum === undefined ? {} : { maximum: number(limits.maximum) };
+  return { type: { wide: limits.wide, element }, shape: { initial: number(limits.minimum), ...maximum } };
+}
+
+function readTables(reader: Reader | undefined, skipExpression: (reader: Reader) => void) {
+  const types: TableType[] = [];
+  const shapes: TableShape[] = [];
+  list(reader, (at) => {
+    const initialised = at.peek() === TABLE_WITH_INITIAL;
+    if (initialised) at.skip(2);
+    const { type, shape } = readTable(at);
+    if (initialised) skipExpression(at);
+    types.push(type);
+    shapes.push(shape);
+  });
+  return { types, shapes };
+}
+
+function refuseEngineExports(reader: Reader | undefined): void {
+  list(reader, (at) => {
+    const name = at.name();
+    if (name.startsWith(ENGINE)) throw new Unsupported(`it exports '${name}', a name that is the engine's own`);
+    at.byte();
+    at.u32();
+  });
+}
+
+function readDataBytes(reader: Reader | undefined, skipExpression: (reader: Reader) => void): number[] {
+  return list(reader, (at) => {
+    const flags = at.u32();
+    if (flags > 2) throw new BinaryError(`a data segment has unknown flags ${flags}`);
+    if (flags === 2) at.u32();
+    if (flags !== 1) skipExpression(at);
+    const length = at.u32();
+    at.skip(length);
+    return length;
+  });
+}
+
+function memoryShape({ minimum, maximum, wide, shared }: MemoryType, imported?: MemoryShape['imported']): MemoryShape {
+  return {
+    ...(imported && { imported }),
+    initial: number(minimum),
+    ...(maximum !== undefined && { maximum: number(maximum) }),
+    wide,
+    shared,
+  };
+}
+
+/** Limits of 64 bits are declared beyond what any engine gives; the largest number that is exact says as much. */
+function number(value: bigint): number {
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+}

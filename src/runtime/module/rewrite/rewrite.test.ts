@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { assemble, type ModuleSource } from '../assemble.suite.ts';
+import { instantiate } from '../instantiate.ts';
+import { ENGINE } from '../shape.ts';
+import { rewrite } from './mod.ts';
+
+function rewritten(source: ModuleSource) {
+  const bytes = assemble(source);
+  assert.ok(WebAssembly.validate(bytes), 'the original is valid');
+  const outcome = rewrite(bytes);
+  assert.ok('bytes' in outcome, 'unsupported' in outcome ? outcome.unsupported : '');
+  return { ...outcome, module: new WebAssembly.Module(outcome.bytes) };
+}
+
+interface Host {
+  /** Answers of `yield`, in order; 0 when there are no more. */
+  answers?: number[];
+  grow?: (kind: number, delta: bigint) => number;
+  memoryBytes?: number;
+}
+
+/** An instance whose every check asks `yield`. */
+function run(source: ModuleSource, { answers = [], grow = () => 1, memoryBytes }: Host = {}) {
+  const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  new Int32Array(control.buffer)[0] = 1;
+  const seen = { yields: 0, grows: [] as [number, bigint][] };
+  const made = instantiate(
+    rewritten(source).module,
+    { host: { call: () => {} } },
+    {
+      memoryBytes,
+      injected: {
+        control,
+        yield: () => answers[seen.yields++] ?? 0,
+        grow: (kind, delta) => {
+          seen.grows.push([kind, delta]);
+          return grow(kind, delta);
+        },
+      },
+    },
+  );
+  assert.ok('instance' in made);
+  const call = (name: string, ...values: unknown[]) =>
+    (made.instance.exports[name] as WebAssembly.AnyFunction)(...values);
+  return { ...made, seen, call };
+}
+
+const COUNT_DOWN = {
+  type: 'i32 -> ',
+  export: 'count',
+  code: 'loop\nlocal.get 0\ni32.const -1\ni32.add\nlocal.tee 0\nbr_if 0\nend',
+};
+
+describe('rewrite(): checks', () => {
+  it('stand at loop heads', () => {
+    const { seen, call } = run({ functions: [COUNT_DOWN] });
+    call('count', 10);
+    assert.equal(seen.yields, 10);
+  });
+
+  it('ask nothing while the interrupt word is 0', () => {
+    const { module } = rewritten({ functions: [COUNT_DOWN] });
+    const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const made = instantiate(module, {}, { injected: { control, yield: () => assert.fail(), grow: () => 0 } });
+    assert.ok('instance' in made);
+    (made.instance.exports['count'] as WebAssembly.AnyFunction)(10);
+  });
+
+  it('end the guest by a trap that it cannot catch', () => {
+    const spin = { type: ' -> ', export: 'spin', code: 'loop\ntry\nloop\nbr 0\nend\ncatch_all\nend\nbr 0\nend' };
+    const { seen, call } = run({ functions: [spin] }, { answers: [0, 0, 0, 1] });
+    assert.throws(() => call('spin'), WebAssembly.RuntimeError);
+    assert.equal(seen.yields, 4);
+  });
+
+  it('stand at the entry of functions that call, and not of small ones that do not', () => {
+    const { seen, call } = run({
+      functions: [
+        { type: 'i32 -> i32', export: 'leaf', code: 'local.get 0' },
+        { type: 'i32 -> i32', export: 'caller', code: 'local.get 0\ncall 0' },
+      ],
+    });
+    assert.equal(call('leaf', 7), 7);
+    assert.equal(seen.yields, 0);
+    assert.equal(call('caller', 7), 7);
+    assert.equal(seen.yields, 1);
+  });
+
+  it('stand in straight code too when it is long', () => {
+    const code = 'local.get 0\ni32.const 1\ni32.add\nlocal.set 0\n'.repeat(10_000);
+    const { seen, call } = run({ functions: [{ type: 'i32 -> i32', export: 'long', code: `${code}local.get 0` }] });
+    assert.equal(call('long', 1), 10_001);
+    assert.ok(seen.yields > 5);
+  });
+
+  it('move function indexes: calls, tables, references, exports, start', () => {
+    const source: ModuleSource = {
+      imports: [{ module: 'host', name: 'call', type: ' -> ' }],
+      tables: ['funcref 1'],
+      globals: ['funcref ref.func 1', 'mut i32 i32.const 0'],
+      elements: [[0, 0x41, 0, 0x0b, 1, 2]],
+      functions: [
+        { type: ' -> i32', export: 'one', code: 'i32.const 1' },
+        { type: ' -> i32', export: 'two', code: 'call 1\ncall 1\ni32.add' },
+        { type: ' -> i32', export: 'indirect', code: 'i32.const 0\ncall_indirect ( -> i32)' },
+        { type: ' -> ', code: 'call 0\ni32.const 9\nglobal.set 1' },
+        { type: ' -> i32', export: 'started', code: 'global.get 1' },
+      ],
+      exports: ['global reference 0'],
+      start: 4,
+    };
+    const { call, start, instance } = run(source);
+    assert.equal(call('two'), 2);
+    assert.equal(call('indirect'), 2);
+    assert.equal((instance.exports['reference'] as WebAssembly.Global).value, instance.exports['one']);
+    assert.equal(call('started'), 0);
+    start?.();
+    assert.equal(call('started'), 9);
+  });
+});
+
+describe('rewrite(): memory and tables', () => {
+  it('asks before memory grows, and refuses as the engine would', () => {
+    const source: ModuleSource = {
+      memories: ['1 4'],
+      functions: [{ type: 'i32 -> i32', export: 'grow', code: 'local.get 0\nmemory.grow 0' }],
+    };
+    const granted = run(source, { grow: (_, delta) => (delta < 3n ? 1 : 0) });
+    assert.equal(granted.call('grow', 2), 1);
+    assert.equal(granted.call('grow', 3), -1);
+    assert.equal(granted.memories[0]?.buffer.byteLength, 3 * 65536);
+    // The guest's own maximum is in the way: what was granted is given back.
+    assert.equal(granted.call('grow', 2), -1);
+    assert.equal(granted.call('grow', -1), -1);
+    assert.deepEqual(granted.seen.grows, [
+      [0, 2n],
+      [0, 3n],
+      [0, 2n],
+      [0, -2n],
+      [0, 0xffffffffn],
+    ]);
+  });
+
+  it('takes no amount of 64 bits for one that gives back', () => {
+    const source: ModuleSource = {
+      memories: ['i64 1 4'],
+      functions: [{ type: 'i64 -> i64', export: 'grow', code: 'local.get 0\nmemory.grow 0' }],
+    };
+    const { call, seen } = run(source);
+    assert.equal(call('grow', -1n), -1n);
+    assert.deepEqual(seen.grows, []);
+    assert.equal(call('grow', 1n), 1n);
+    assert.deepEqual(seen.grows, [[0, 1n]]);
+  });
+
+  it('asks before tables grow', () => {
+    const source: ModuleSource = {
+      tables: ['externref 1 4'],
+      functions: [{ type: 'externref i32 -> i32', export: 'grow', code: 'local.get 0\nlocal.get 1\ntable.grow 0' }],
+    };
+    const { call, seen } = run(source, { grow: (_, delta) => (delta === 2n ? 0 : 1) });
+    assert.equal(call('grow', 'a', 2), -1);
+    assert.equal(call('grow', 'a', 3), 1);
+    assert.equal(call('grow', 'a', 1), -1);
+    assert.deepEqual(seen.grows, [
+      [1, 2n],
+      [1, 3n],
+      [1, 1n],
+      [1, -1n],
+    ]);
+  });
+
+  it('counts what a module has to begin with', () => {
+    const source: ModuleSource = { memories: ['1', '2'], tables: ['funcref 10'] };
+    const { module } = rewritten(source);
+    const injected = {
+      control: new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }),
+      yield: () => 0,
+      grow: () => 1,
+    };
+    assert.deepEqual(instantiate(module, {}, { injected, memoryBytes: 3 * 65536 }), {
+      tooSmall: { neededBytes: 3 * 65536 + 80 },
+    });
+    assert.ok('instance' in instantiate(module, {}, { injected, memoryBytes: 3 * 65536 + 80 }));
+  });
+
+  it('refuses names that are the engine’s own', () => {
+    const importing = rewrite(assemble({ imports: [{ module: ENGINE, name: 'grow', type: 'i32 i64 -> i32' }] }));
+    assert.match('unsupported' in importing ? importing.unsupported : '', /engine's own/);
+    const exporting = rewrite(assemble({ functions: [{ type: ' -> ', code: '', export: `${ENGINE}/start` }] }));
+    assert.match('unsupported' in exporting ? exporting.unsupported : '', /engine's own/);
+  });
+});

@@ -6,8 +6,8 @@
  * is not small; and in straight code after each `STRETCH` bytes. A small function without calls and loops has none: its caller's is near.
  */
 import { BinaryError, type Reader } from '../binary.ts';
-import type { Helpers } from './helpers.ts';
-import { SMALL_SEGMENT } from './helpers.ts';
+import type { Helpers } from './added.ts';
+import { SMALL_SEGMENT } from './added.ts';
 import { IMMEDIATES, type Immediates, tableOf, UNKNOWN } from './opcodes.ts';
 import type { Output } from './output.ts';
 import { Unsupported } from './unsupported.ts';

@@ -11,7 +11,7 @@ import { REWRITER_VERSION, type Shape } from '../shape.ts';
 import { Calls } from './calls.ts';
 import { type CodePlan, CodeRewriter, type Counted } from './code.ts';
 import { writeElements } from './elements.ts';
-import { Helpers } from './helpers.ts';
+import { Helpers } from './added.ts';
 import { outlineOf, readerOf } from './outline.ts';
 import { Output } from './output.ts';
 import { Sections } from './sections.ts';

@@ -1,7 +1,7 @@
 /** The `name` section after functions have moved: backtraces tell functions by it. Of what it can hold, the names of the module and of functions are kept. */
 import { BinaryError, Reader } from '../binary.ts';
 import { ENGINE } from '../shape.ts';
-import type { Helpers } from './helpers.ts';
+import type { Helpers } from './added.ts';
 import type { Outline } from './outline.ts';
 import type { Output } from './output.ts';
 

@@ -5,7 +5,7 @@
 import { type Reader, SECTION } from '../binary.ts';
 import { ENGINE, type Shape } from '../shape.ts';
 import type { CodeRewriter } from './code.ts';
-import type { Helpers } from './helpers.ts';
+import type { Helpers } from './added.ts';
 import { writeNames } from './names.ts';
 import { type Outline, readerOf, TABLE_WITH_INITIAL } from './outline.ts';
 import { Output } from './output.ts';

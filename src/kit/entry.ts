@@ -10,6 +10,7 @@ const ENTRIES = {
   sandbox: 'runtime/sandbox/main.ts',
   launcher: 'runtime/sandbox/launcher.ts',
   loop: 'runtime/sandbox/loop.ts',
+  'guest-thread': 'runtime/wasi/threads/main.ts',
   admission: 'runtime/module/main.ts',
   certificates: 'kube/certificates/main.ts',
 } as const;

@@ -24,6 +24,7 @@ export const GUESTS: readonly GuestSource[] = [
   { name: 'catcher', source: 'catcher/catcher.wat', output: 'catcher/catcher.wasm', tool: 'wat', kept: true },
   { name: 'unstable', source: 'unstable/unstable.wat', output: 'unstable/unstable.wasm', tool: 'wat', kept: true },
   { name: 'numbers', source: 'numbers/numbers.wat', output: 'numbers/numbers.wasm', tool: 'wat', kept: true },
+  { name: 'calls', source: 'calls/calls.wat', output: 'calls/calls.wasm', tool: 'wat', kept: true },
   { name: 'greeter', source: 'greeter/greeter.ts', output: 'greeter/greeter.wasm', tool: 'asc', kept: true },
   { name: 'go-server', source: 'go-server', output: 'go-server/build/go-server.wasm', tool: 'go', kept: false },
 ];

@@ -1,8 +1,9 @@
 /** Every claim that `npm run bench` can measure. Another one is a file here and a name in this list, and a row in docs/numbers.md. */
 import type { Claim } from '../claim.ts';
 import { density } from './density.ts';
+import { hostCalls } from './host-calls.ts';
 import { idle } from './idle.ts';
 import { pods } from './pods.ts';
 import { ready } from './ready.ts';
 
-export const CLAIMS: readonly Claim[] = [ready, idle, pods, density];
+export const CLAIMS: readonly Claim[] = [ready, idle, pods, density, hostCalls];

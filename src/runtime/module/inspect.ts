@@ -3,6 +3,7 @@
  * a hostile module may take long and much memory.
  */
 import type { Verdict } from '../contract.ts';
+import { sharedMemoriesOf } from '../wasi/threads/memories.ts';
 import {
   BinaryError,
   type Export,
@@ -63,7 +64,7 @@ function inspectCore(bytes: Uint8Array<ArrayBuffer>, digest: string): Verdict {
     const verdict = { digest, kind: kindOf(exports), wasi: flavours(imports), exports, imports };
     if (invalid !== undefined)
       return { ...verdict, ...refuse('MODULE_CORRUPT', `the module is not valid: ${invalid}`) };
-    return { ...verdict, ...(missingImports(imports) ?? noEntrypoint(exports)) };
+    return { ...verdict, ...(missingImports(imports, sharedMemoriesOf(bytes)) ?? noEntrypoint(exports)) };
   } catch (error) {
     if (!(error instanceof BinaryError)) throw error;
     const refusal = refuse('MODULE_CORRUPT', `the module is corrupt: ${error.message}`);
@@ -104,10 +105,12 @@ function flavours(imports: readonly Import[]): string[] {
   return [...new Set(imports.map(({ module }) => module).filter((module) => module.startsWith('wasi')))].sort();
 }
 
-function missingImports(imports: readonly Import[]) {
-  const missing = imports.filter(
-    ({ module, name, kind }) => kind !== 'func' || !(Object.hasOwn(PROVIDED, module) && PROVIDED[module]?.has(name)),
-  );
+/** Shared memories are made by the host for the guest's threads; every other memory is the guest's own to define. */
+function missingImports(imports: readonly Import[], memories: readonly Pick<Import, 'module' | 'name'>[] = []) {
+  const missing = imports.filter(({ module, name, kind }) => {
+    if (kind === 'memory') return !memories.some((memory) => memory.module === module && memory.name === name);
+    return kind !== 'func' || !(Object.hasOwn(PROVIDED, module) && PROVIDED[module]?.has(name));
+  });
   if (missing.length === 0) return undefined;
   const names = missing.map(({ module, name, kind }) =>
     kind === 'func' ? `'${module}.${name}'` : `${kind} '${module}.${name}'`,

@@ -15,4 +15,6 @@ export const PROVIDED: Readonly<Record<string, ReadonlySet<string>>> = {
   wasi_snapshot_preview1: new Set(PREVIEW1),
   // `sock_accept` came after the snapshot that `wasi_unstable` is.
   wasi_unstable: new Set(PREVIEW1.filter((name) => name !== 'sock_accept')),
+  // Of wasi-threads; the memory that its threads share is imported under any name.
+  wasi: new Set(['thread-spawn']),
 };

@@ -9,6 +9,8 @@ export const RUNTIME_ERRORS = {
   RUNTIME_SANDBOX_GONE: { retry: 'later', blame: 'system' },
   RUNTIME_TIMEOUT: { retry: 'later', blame: 'system' },
   RUNTIME_NO_WALLS: { retry: 'never', blame: 'system' },
+  RUNTIME_TOO_MANY_PROCESSES: { retry: 'later', blame: 'system' },
+  RUNTIME_FULL: { retry: 'later', blame: 'system' },
   RUNTIME_CLOSED: { retry: 'never', blame: 'system' },
 } as const;
 

@@ -5,9 +5,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isWasmletError, messageOf } from '#kit';
 import { ffiAvailable, threadId } from '#kit/os';
+import { LoopScheduler, systemThread, wordsOf } from '../scheduler/mod.ts';
 import { runtimeError } from './errors.ts';
 import { Guest } from './loop/guest.ts';
 import { LogDescriptors } from './loop/log-descriptors.ts';
+import { MemoryCount } from './loop/memory-count.ts';
 import type { FromLoop, LoopData, ToLoop } from './loop/messages.ts';
 import { Modules } from './loop/modules.ts';
 
@@ -21,8 +23,17 @@ function send(message: FromLoop): void {
   port?.postMessage(message);
 }
 
+const scheduler = new LoopScheduler({
+  ...systemThread,
+  words: wordsOf(data.control),
+  arm: () => send({ arm: true }),
+});
+
 const context = {
   modules: new Modules(),
+  scheduler,
+  control: data.control,
+  memories: new MemoryCount(data.memories),
   descriptors: new LogDescriptors(),
   insecureTrustedGuests: data.insecureTrustedGuests,
   started: (key: string, at: number) => send({ started: key, at }),
@@ -53,6 +64,8 @@ async function handle(request: ToLoop): Promise<unknown> {
       guests.delete(request.key);
       return guest?.dispose();
     }
+    case 'resize':
+      return guestOf(request.key).resize(request.limits);
     case 'stats':
       return guestOf(request.key).stats();
   }

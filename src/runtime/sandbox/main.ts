@@ -64,8 +64,7 @@ async function handle(request: Request): Promise<unknown> {
     case 'stats':
       return workloads.stats(request.workload);
     case 'resize':
-      // Limits stand in the compiled module: the new ones need a new instance.
-      return false;
+      return workloads.resize(request.workload, request.limits);
     case 'snapshot':
       return workloads.page(request.after);
     case 'listeners':

@@ -133,9 +133,10 @@ export class LoopScheduler implements Scheduler {
     const task = place.owner;
     this.#current = task;
     words[WORD.interrupt] = 0;
-    words[WORD.turn] = ((words[WORD.turn] ?? 0) + 1) | 0;
     words[WORD.ready] = this.#queue.size;
-    if (words[WORD.armed] === 0) {
+    // Ordered: whoever stops the timer looks at the turn afterwards.
+    Atomics.store(words, WORD.turn, ((words[WORD.turn] ?? 0) + 1) | 0);
+    if (Atomics.load(words, WORD.armed) === 0) {
       words[WORD.armed] = 1;
       this.#thread.arm();
     }

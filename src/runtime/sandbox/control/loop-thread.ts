@@ -1,21 +1,33 @@
 /**
- * The control thread's end of a loop thread: requests and answers, and the watch for a guest that holds the thread.
+ * The control thread's end of a loop thread: requests and answers, the timer that takes the thread back from guests, and the watch for
+ * one that does not give it.
  *
- * V8 ends a thread between any two loop iterations of a guest, but not one guest of several: so a kill that the loop does
- * not take up while it burns its time on one thing ends the whole thread (docs/decisions/0005-first-shape.md).
+ * Every message sets the interrupt word, so rewritten guests give way to it at their next check. The last resort is for what has no
+ * checks: V8 ends a thread between any two iterations of a loop, so a kill that is not taken up while the thread burns its time on one thing
+ * ends the whole thread.
  */
 import { Worker } from 'node:worker_threads';
 import { entryUrl, messageOf } from '#kit';
 import { threadTicks } from '#kit/os';
 import type { Exit } from '../../contract.ts';
+import { controlMemory, wordsOf } from '../../scheduler/mod.ts';
 import { isRuntimeErrorCode, runtimeError } from '../errors.ts';
 import type { FromLoop, LoopData, LoopRequest } from '../loop/messages.ts';
+import { Interrupter } from './interrupter.ts';
 
 export interface LoopEvents {
   started(key: string, at: number): void;
   exited(key: string, exit: Exit, at: number): void;
   /** The thread is gone and with it every guest on it; `reason` is a clause for their message. */
-  ended(reason: string): void;
+  ended(reason: string, options: { readonly outOfMemory: boolean }): void;
+}
+
+export interface LoopThreadOptions {
+  readonly insecureTrustedGuests: boolean;
+  /** See `LoopData`. */
+  readonly memories: SharedArrayBuffer;
+  /** For one guest alone, whose objects on the engine's heap may take so many bytes. */
+  readonly own?: { readonly heapBytes: number } | undefined;
 }
 
 interface Waiting {
@@ -26,10 +38,21 @@ interface Waiting {
 /** A kernel clock tick is 10 ms; ten of them without a message taken up are one guest's. */
 const HELD_TICKS = 10;
 const WATCH_MS = 50;
+const MIB = 1024 * 1024;
+/** Host objects of thousands of guests. */
+const SHARED_HEAP_MIB = 1024;
+/** What a thread needs before its guest has an object. */
+const OWN_HEAP_MIB = 24;
+const CLOCK_TICK_NANOS = 10e6;
 /** For a thread that neither moves nor burns time: it waits in the kernel for something. */
 const HELD_MS = 2000;
 
 export class LoopThread {
+  /** For one guest alone. */
+  readonly isOwn: boolean;
+  readonly interrupter: Interrupter;
+  /** Workloads that were placed here and have not been forgotten. */
+  guests = 0;
   readonly #worker: Worker;
   readonly #events: LoopEvents;
   readonly #progress: Int32Array;
@@ -39,23 +62,38 @@ export class LoopThread {
   #asked = 0;
   #ended = false;
 
-  constructor(events: LoopEvents, { insecureTrustedGuests }: { readonly insecureTrustedGuests: boolean }) {
+  constructor(events: LoopEvents, { insecureTrustedGuests, memories, own }: LoopThreadOptions) {
     this.#events = events;
-    const data: LoopData = { progress: new SharedArrayBuffer(4), insecureTrustedGuests };
+    const control = controlMemory();
+    this.isOwn = own !== undefined;
+    this.interrupter = new Interrupter(wordsOf(control));
+    const data: LoopData = { progress: new SharedArrayBuffer(4), control, memories, insecureTrustedGuests };
     this.#progress = new Int32Array(data.progress);
+    const heapMib = own === undefined ? SHARED_HEAP_MIB : OWN_HEAP_MIB + Math.ceil(own.heapBytes / MIB);
     this.#worker = new Worker(entryUrl('loop'), {
       workerData: data,
-      // Host objects of guests; what is over ends this thread and not the process.
-      resourceLimits: { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 8 },
+      // Beyond it this thread ends, and not the process.
+      resourceLimits: { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: 8 },
     });
     this.#ready = new Promise((resolve) => {
       this.#worker.on('message', (message: FromLoop) => {
-        if ('ready' in message) this.#tid = message.ready;
-        if ('ready' in message) resolve();
-        else this.#take(message);
+        if ('arm' in message) this.interrupter.arm();
+        else if (!('ready' in message)) this.#take(message);
+        else {
+          this.#tid = message.ready;
+          resolve();
+        }
       });
     });
-    this.#worker.on('error', (error) => this.#end(`its thread failed: ${messageOf(error)}`));
+    this.#worker.on('error', (error) => {
+      const outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      this.#end(
+        outOfMemory ? 'its objects need more memory than its limit' : `its thread failed: ${messageOf(error)}`,
+        {
+          outOfMemory,
+        },
+      );
+    });
     this.#worker.on('exit', () => this.#end('its thread ended'));
   }
 
@@ -69,7 +107,19 @@ export class LoopThread {
     const ask = ++this.#asked;
     const answer = new Promise((resolve, reject) => this.#waiting.set(ask, { resolve, reject }));
     this.#worker.postMessage({ ...request, ask });
+    this.interrupter.interrupt();
     return answer;
+  }
+
+  /** CPU time of the whole thread, as the kernel counts it: to 10 ms. */
+  get cpuNanos(): number {
+    return (threadTicks(this.#tid) ?? 0) * CLOCK_TICK_NANOS;
+  }
+
+  /** Ends the thread, which nobody needs any more. */
+  async stop(): Promise<void> {
+    this.#end('it was not needed any more');
+    await this.#worker.terminate();
   }
 
   /** Resolves when the loop took the request up; ends the thread when something holds it. */
@@ -104,7 +154,7 @@ export class LoopThread {
     }
   }
 
-  #take(message: Exclude<FromLoop, { ready: number }>): void {
+  #take(message: Exclude<FromLoop, { ready: number } | { arm: true }>): void {
     if (this.#ended) return;
     if ('started' in message) this.#events.started(message.started, message.at);
     else if ('exited' in message) this.#events.exited(message.exited, message.exit, message.at);
@@ -118,10 +168,11 @@ export class LoopThread {
     else waiting?.reject(loopError(message.error));
   }
 
-  #end(reason: string): void {
+  #end(reason: string, { outOfMemory = false } = {}): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#events.ended(reason);
+    this.interrupter.stop();
+    this.#events.ended(reason, { outOfMemory });
     const error = runtimeError('RUNTIME_SANDBOX_GONE', `Cannot go on with the workload: ${reason}`);
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();

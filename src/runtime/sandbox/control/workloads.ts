@@ -2,15 +2,17 @@
  * The sandbox's table of workloads, on the control thread: each verb idempotent, each change of state an event with a number,
  * each exit on disk before it is told.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { messageOf } from '#kit';
 import { duplicate } from '#kit/os';
-import type { Exit, Signal, WorkloadState } from '../../contract.ts';
+import type { Exit, Limits, Signal, WorkloadState } from '../../contract.ts';
 import { runtimeError } from '../errors.ts';
 import { removeExit, writeExit } from '../exits.ts';
+import { MOST_MEMORIES } from '../loop/memory-count.ts';
 import type { WireSpec } from '../protocol/messages.ts';
 import type { Inbox } from './inbox.ts';
-import { LoopThread } from './loop-thread.ts';
+import type { LoopEvents, LoopThread } from './loop-thread.ts';
+import { Loops } from './loops.ts';
 
 interface HeldListener {
   readonly name: string;
@@ -22,6 +24,7 @@ interface HeldListener {
 interface Workload {
   readonly spec: WireSpec;
   readonly listeners: readonly HeldListener[];
+  readonly loop: LoopThread;
   readonly created: Promise<void>;
   state: WorkloadState;
   /** The exit is decided and on its way to the disk. */
@@ -35,6 +38,16 @@ export interface WorkloadsOptions {
   readonly inbox: Inbox | undefined;
   readonly insecureTrustedGuests: boolean;
   readonly changed: (event: number, key: string, state: WorkloadState) => void;
+}
+
+/** Of the process itself. */
+const OWN_MAPPINGS = 2000;
+const MOST_GUESTS = mostGuests();
+const STATS_MS = 1000;
+
+interface Taken {
+  readonly moduleFd: number | undefined;
+  readonly listeners: HeldListener[];
 }
 
 /** A JSON text may take six bytes for a character. */
@@ -54,11 +67,14 @@ const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = {
 export class Workloads {
   readonly #options: WorkloadsOptions;
   readonly #workloads = new Map<string, Workload>();
-  #loop: LoopThread | undefined;
+  readonly #loops: Loops;
   #event = 0;
+  #alive = 0;
 
   constructor(options: WorkloadsOptions) {
     this.#options = options;
+    const { insecureTrustedGuests } = options;
+    this.#loops = new Loops({ insecureTrustedGuests, events: (loop) => this.#eventsOf(loop) });
   }
 
   /** Number of the last event. */
@@ -68,25 +84,27 @@ export class Workloads {
 
   /** Workloads that may still do something. */
   get alive(): number {
-    return [...this.#workloads.values()].filter(({ state }) => state.phase !== 'exited').length;
+    return this.#alive;
   }
 
   async create(spec: WireSpec): Promise<void> {
     const taken = this.#takeDescriptors(spec);
     const known = this.#workloads.get(spec.key);
     if (known !== undefined) {
-      for (const fd of [taken.moduleFd, ...taken.listeners.map((listener) => listener.fd)])
-        if (fd !== undefined) closeSync(fd);
+      closeAll(taken);
       return known.created;
     }
+    const loop = this.#place(spec, taken);
     const workload: Workload = {
       spec,
       listeners: taken.listeners,
-      created: this.#createOnLoop(spec, taken),
+      loop,
+      created: createOn(loop, spec, taken),
       state: { phase: 'created' },
       ending: false,
     };
     this.#workloads.set(spec.key, workload);
+    this.#alive++;
     try {
       await workload.created;
     } catch (error) {
@@ -98,7 +116,7 @@ export class Workloads {
   async start(key: string): Promise<void> {
     const workload = this.#find(key);
     await workload.created;
-    if (workload.state.phase === 'created' && !workload.ending) await this.#loopThread().ask({ do: 'start', key });
+    if (workload.state.phase === 'created' && !workload.ending) await workload.loop.ask({ do: 'start', key });
   }
 
   async kill(key: string, signal: Signal): Promise<void> {
@@ -111,7 +129,7 @@ export class Workloads {
     const reason = `'${workload.spec.label}' had to be killed while a guest that never waits held the thread of both`;
     await workload.created.catch(() => {});
     // A thread that ends with the guest on it rejects; `ended` has told the exits by then.
-    await this.#loop?.askOrEnd({ do: 'kill', key, exit }, reason).catch(() => {});
+    await workload.loop.askOrEnd({ do: 'kill', key, exit }, reason).catch(() => {});
   }
 
   async delete(key: string): Promise<void> {
@@ -120,15 +138,25 @@ export class Workloads {
     if (workload.state.phase === 'running') {
       throw runtimeError('RUNTIME_STILL_RUNNING', `Cannot delete workload '${key}': it is running`);
     }
+    const deleted = workload.loop.ask({ do: 'delete', key }).catch(() => {});
     this.#forget(workload);
-    await this.#loop?.ask({ do: 'delete', key }).catch(() => {});
+    await deleted;
     await removeExit(this.#options.exitsDirectory, key);
   }
 
-  stats(key: string): Promise<unknown> {
-    const { state } = this.#find(key);
-    if (state.phase === 'exited') return Promise.resolve({ cpuNanos: 0, memoryBytes: 0, logBytesDropped: 0 });
-    return this.#loopThread().ask({ do: 'stats', key });
+  async stats(key: string): Promise<unknown> {
+    const { state, loop } = this.#find(key);
+    if (state.phase === 'exited') return { cpuNanos: 0, memoryBytes: 0, logBytesDropped: 0 };
+    const answer = loop.ask({ do: 'stats', key });
+    return loop.isOwn ? Promise.race([answer, statsOfThread(loop)]) : answer;
+  }
+
+  /** Limits that are not named are taken away. False where the change needs a new instance. */
+  async resize(key: string, limits: Limits): Promise<boolean> {
+    const workload = this.#find(key);
+    await workload.created;
+    if (workload.state.phase === 'exited') return false;
+    return (await workload.loop.ask({ do: 'resize', key, limits })) === true;
   }
 
   /** A page of states in the order of creation, after the workload named; a page fits into a frame. */
@@ -159,61 +187,58 @@ export class Workloads {
     return workload;
   }
 
-  #takeDescriptors(spec: WireSpec): { moduleFd: number | undefined; listeners: HeldListener[] } {
+  #takeDescriptors(spec: WireSpec): Taken {
     const { inbox } = this.#options;
     const moduleFd = spec.module.token === undefined ? undefined : inbox?.take(spec.module.token);
     const found = spec.listeners.map(({ token, ...listener }) => ({ ...listener, fd: inbox?.take(token) }));
     const listeners = found.filter((listener): listener is HeldListener => listener.fd !== undefined);
     const missing = listeners.length < found.length || (spec.module.token !== undefined && moduleFd === undefined);
     if (!missing) return { moduleFd, listeners };
-    for (const fd of [moduleFd, ...listeners.map((listener) => listener.fd)]) if (fd !== undefined) closeSync(fd);
+    closeAll({ moduleFd, listeners });
     throw runtimeError(
       'RUNTIME_CREATE_FAILED',
       `Cannot create workload '${spec.key}': a descriptor that it needs did not arrive`,
     );
   }
 
-  async #createOnLoop(
-    spec: WireSpec,
-    { moduleFd, listeners }: { moduleFd: number | undefined; listeners: HeldListener[] },
-  ) {
-    const listenerFds = listeners.map(({ fd }) => duplicate(fd));
-    await this.#loopThread().ask({ do: 'create', create: { spec, moduleFd, listenerFds } });
+  #place(spec: WireSpec, taken: Taken): LoopThread {
+    if (this.alive >= MOST_GUESTS) {
+      closeAll(taken);
+      throw runtimeError(
+        'RUNTIME_FULL',
+        `Cannot create workload '${spec.key}': its sandbox has ${MOST_GUESTS} already`,
+      );
+    }
+    try {
+      return this.#loops.place(spec);
+    } catch (error) {
+      closeAll(taken);
+      throw error;
+    }
   }
 
-  #loopThread(): LoopThread {
-    this.#loop ??= this.#startLoop();
-    return this.#loop;
-  }
-
-  /** Started with the first workload, or before when the sandbox has nothing else to do. */
+  /** Starts the thread for those that share one before the first of them comes. */
   warm(): Promise<void> {
-    return this.#loopThread().ready;
+    return this.#loops.warm();
   }
 
-  #startLoop(): LoopThread {
-    const keys = () => [...this.#workloads.values()].filter(({ state }) => state.phase !== 'exited');
-    const loop: LoopThread = new LoopThread(
-      {
-        started: (key, at) => {
-          const workload = this.#workloads.get(key);
-          if (workload?.state.phase === 'created') this.#change(workload, { phase: 'running', startedAt: at });
-        },
-        exited: (key, exit, at) => void this.#exit(key, exit, at),
-        ended: (reason) => {
-          if (this.#loop === loop) this.#loop = undefined;
-          const exit: Exit = {
-            code: 137,
-            signal: 9,
-            reason: 'Error',
-            message: `The guest was ended: ${reason}`.slice(0, 4000),
-          };
-          for (const { spec, killedWith } of keys()) void this.#exit(spec.key, killedWith ?? exit, Date.now());
-        },
+  #eventsOf(loop: () => LoopThread): LoopEvents {
+    return {
+      started: (key, at) => {
+        const workload = this.#workloads.get(key);
+        if (workload?.state.phase === 'created') this.#change(workload, { phase: 'running', startedAt: at });
       },
-      { insecureTrustedGuests: this.#options.insecureTrustedGuests },
-    );
-    return loop;
+      exited: (key, exit, at) => void this.#exit(key, exit, at),
+      ended: (reason, { outOfMemory }) => {
+        this.#loops.ended(loop());
+        const message = `The guest was ended: ${reason}`.slice(0, 4000);
+        const exit: Exit = { code: 137, signal: 9, reason: outOfMemory ? 'OOMKilled' : 'Error', message };
+        for (const workload of this.#workloads.values()) {
+          if (workload.loop !== loop()) continue;
+          void this.#exit(workload.spec.key, workload.killedWith ?? exit, Date.now());
+        }
+      },
+    };
   }
 
   async #exit(key: string, exit: Exit, finishedAt: number): Promise<void> {
@@ -232,6 +257,7 @@ export class Workloads {
   }
 
   #change(workload: Workload, state: WorkloadState): void {
+    if (state.phase === 'exited') this.#over(workload);
     workload.state = state;
     if (this.#workloads.get(workload.spec.key) === workload)
       this.#options.changed(++this.#event, workload.spec.key, state);
@@ -241,5 +267,37 @@ export class Workloads {
     if (this.#workloads.get(workload.spec.key) !== workload) return;
     this.#workloads.delete(workload.spec.key);
     for (const { fd } of workload.listeners) closeSync(fd);
+    if (workload.state.phase !== 'exited') this.#over(workload);
   }
+
+  #over(workload: Workload): void {
+    this.#alive--;
+    this.#loops.left(workload.loop);
+  }
+}
+
+function closeAll({ moduleFd, listeners }: Taken): void {
+  for (const fd of [moduleFd, ...listeners.map((listener) => listener.fd)]) if (fd !== undefined) closeSync(fd);
+}
+
+async function createOn(loop: LoopThread, spec: WireSpec, { moduleFd, listeners }: Taken): Promise<void> {
+  const listenerFds = listeners.map(({ fd }) => duplicate(fd));
+  await loop.ask({ do: 'create', create: { spec, moduleFd, listenerFds } });
+}
+
+/** For a guest without checks, whose thread answers nothing while it computes. */
+async function statsOfThread(loop: LoopThread): Promise<unknown> {
+  await new Promise((resolve) => setTimeout(resolve, STATS_MS));
+  return { cpuNanos: loop.cpuNanos, memoryBytes: 0, logBytesDropped: 0 };
+}
+
+/** Each guest's memory and stack are some six mappings of the process, of which the kernel allows so many before V8 aborts. */
+function mostGuests(): number {
+  let mappings = 65_530;
+  try {
+    mappings = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
+  } catch {
+    // Behind the walls: the kernel's own default.
+  }
+  return Math.max(64, Math.min(MOST_MEMORIES, Math.floor((mappings - OWN_MAPPINGS) / 6)));
 }

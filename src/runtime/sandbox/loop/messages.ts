@@ -1,5 +1,5 @@
 /** Between the control thread and a loop thread of the same process: both are ours, so these are types only. */
-import type { Exit } from '../../contract.ts';
+import type { Exit, Limits } from '../../contract.ts';
 import type { WireSpec } from '../protocol/messages.ts';
 
 export interface LoopSpec {
@@ -15,12 +15,15 @@ export type LoopRequest =
   | { readonly do: 'start'; readonly key: string }
   | { readonly do: 'kill'; readonly key: string; readonly exit: Exit }
   | { readonly do: 'delete'; readonly key: string }
+  | { readonly do: 'resize'; readonly key: string; readonly limits: Limits }
   | { readonly do: 'stats'; readonly key: string };
 
 export type ToLoop = LoopRequest & { readonly ask: number };
 
 export type FromLoop =
   | { readonly ready: number }
+  /** A turn begins, and the timer that ends it does not run. */
+  | { readonly arm: true }
   | {
       readonly answer: number;
       readonly ok?: unknown;
@@ -32,5 +35,9 @@ export type FromLoop =
 export interface LoopData {
   /** One Int32: grows with every message that the loop takes up, so that the control thread sees whether it moves. */
   readonly progress: SharedArrayBuffer;
+  /** What the checks of the guests here read, and who has the thread: see scheduler/control.ts. */
+  readonly control: WebAssembly.Memory;
+  /** One Int32 for the whole process: memories that its guests have. */
+  readonly memories: SharedArrayBuffer;
   readonly insecureTrustedGuests: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Compiled modules of a loop thread: one for each digest and memory limit, shared by all guests that run it.
- * One that no guest uses stays a while: the container that restarts is the one that is created next.
+ * Compiled modules of a loop thread: one for each digest, shared by all guests that run it whatever their limits, since those are asked for
+ * while it runs. A plain module has its memory limit in its bytes, so it is compiled for each. One that no guest uses stays a while: the container that restarts is the one that is created next.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { limitMemory } from '../../module/limits.ts';
@@ -11,8 +11,13 @@ export interface ModuleSource {
   readonly path: string;
   /** Used instead of the path and closed. */
   readonly fd: number | undefined;
+  /** Rewritten by admission: it asks before it grows. */
+  readonly rewritten: boolean;
+  readonly optimize: 'lazy' | 'eager';
   readonly memoryBytes: number | undefined;
 }
+
+export type ModuleName = Omit<ModuleSource, 'path' | 'fd'>;
 
 export type Compiled = WebAssembly.Module | { readonly tooSmall: { readonly neededBytes: number } };
 
@@ -46,7 +51,7 @@ export class Modules {
     }
   }
 
-  release(source: Pick<ModuleSource, 'digest' | 'memoryBytes'>): void {
+  release(source: ModuleName): void {
     const key = keyOf(source);
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
@@ -59,14 +64,14 @@ export class Modules {
   }
 }
 
-function keyOf({ digest, memoryBytes }: Pick<ModuleSource, 'digest' | 'memoryBytes'>): string {
-  return `${digest} ${memoryBytes ?? ''}`;
+function keyOf({ digest, rewritten, memoryBytes, optimize }: ModuleName): string {
+  return rewritten ? `${digest} ${optimize}` : `${digest} plain ${memoryBytes ?? ''}`;
 }
 
 async function compile(source: ModuleSource): Promise<Compiled> {
   const bytes = read(source);
   try {
-    if (source.memoryBytes === undefined) return await WebAssembly.compile(bytes);
+    if (source.rewritten || source.memoryBytes === undefined) return await WebAssembly.compile(bytes);
     const limited = limitMemory(bytes, source.memoryBytes);
     return 'tooSmall' in limited ? limited : await WebAssembly.compile(limited.bytes);
   } catch (error) {

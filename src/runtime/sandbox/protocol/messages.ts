@@ -70,6 +70,8 @@ export const specShape = record({
   limits: limitsShape,
   logPath: path,
   onTerm: oneOf('default', 'grace'),
+  /** From version 2 on; the module is then the rewritten one, but for the class `process`. Without it the module is plain. */
+  execution: optional(record({ class: oneOf('shared', 'thread', 'process'), optimize: oneOf('lazy', 'eager') })),
 });
 export type WireSpec = Shaped<typeof specShape>;
 

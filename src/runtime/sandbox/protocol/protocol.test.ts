@@ -119,10 +119,10 @@ describe('negotiate()', () => {
     walls: [['landlock', true]],
   };
   const neighbours = [
-    ['the same release', { min: 1, max: 1 }, 1],
-    ['the next release, which speaks one back', { min: 1, max: 2 }, 1],
-    ['the one after, which does not', { min: 2, max: 3 }, undefined],
-    ['the one before, which knew ours coming', { min: 0, max: 1 }, 1],
+    ['the same release', { min: 1, max: 2 }, 2],
+    ['the next release, which speaks one back', { min: 2, max: 3 }, 2],
+    ['the one after, which does not', { min: 3, max: 4 }, undefined],
+    ['the one before', { min: 1, max: 1 }, 1],
   ] as const;
   for (const [name, versions, chosen] of neighbours) {
     it(`meets ${name}`, () => {

@@ -7,7 +7,8 @@ export interface VersionRange {
   readonly max: number;
 }
 
-export const VERSIONS: VersionRange = { min: 1, max: 1 };
+/** 2: workloads say how they are executed, and limits change in place. */
+export const VERSIONS: VersionRange = { min: 1, max: 2 };
 
 /** The highest version that both know; undefined when there is none. */
 export function negotiate(ours: VersionRange, theirs: VersionRange): number | undefined {

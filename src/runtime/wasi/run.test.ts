@@ -27,6 +27,13 @@ describe('runModule()', () => {
     assert.deepEqual([out, exit.code], ['hi\n', 4]);
   });
 
+  it('runs a program with threads', async () => {
+    const { exit } = await runModule({ bytes: bytesOf('threads'), entrypoint: 'join' });
+    assert.equal(exit.code, 30);
+    const invoke = { name: 'join', args: [] };
+    await assert.rejects(runModule({ bytes: bytesOf('threads'), invoke }), { code: 'WASI_BAD_OPTION' });
+  });
+
   it('refuses what is no module, a component, and a module without a program', async () => {
     await assert.rejects(runModule({ bytes: Buffer.from('not wasm') }), { code: 'WASI_BAD_MODULE' });
     await assert.rejects(runModule({ bytes: numbers.subarray(0, 60) }), { code: 'WASI_BAD_MODULE' });

@@ -5,6 +5,7 @@ import type { WasiOptions } from './contract.ts';
 import { wasiError } from './errors.ts';
 import { createWasi } from './host.ts';
 import { functionType, numberOf, textOf } from './invoke.ts';
+import { createThreadedWorld, sharedMemoriesOf, type ThreadedOptions } from './threads/mod.ts';
 
 export interface RunOptions extends WasiOptions {
   readonly bytes: Uint8Array;
@@ -25,6 +26,8 @@ export interface RunOutcome {
  */
 export async function runModule(options: RunOptions): Promise<RunOutcome> {
   const module = await compile(options.bytes);
+  const memories = sharedMemoriesOf(options.bytes);
+  if (memories !== undefined) return runThreads(module, { ...options, memories });
   await using wasi = await createWasi(options);
   const imports = wasi.imports(module);
   if (options.invoke === undefined) {
@@ -46,6 +49,19 @@ export async function runModule(options: RunOptions): Promise<RunOutcome> {
   const { exit, result } = await wasi.invoke(instance, name, numbers);
   const values = results.length === 0 || exit.code !== 0 ? [] : results.length === 1 ? [result] : (result as unknown[]);
   return { exit, results: [...values].map((value, index) => textOf(results[index], value)) };
+}
+
+async function runThreads(module: WebAssembly.Module, options: RunOptions & ThreadedOptions): Promise<RunOutcome> {
+  if (options.invoke !== undefined) {
+    throw wasiError(
+      'WASI_BAD_OPTION',
+      `Cannot invoke '${options.invoke.name}': the module has threads and is run whole`,
+    );
+  }
+  const entrypoint = options.entrypoint ?? '_start';
+  needExport(module, entrypoint);
+  await using world = await createThreadedWorld(options);
+  return { exit: await world.run(module, entrypoint), results: [] };
 }
 
 async function compile(bytes: Uint8Array): Promise<WebAssembly.Module> {

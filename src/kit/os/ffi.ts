@@ -19,7 +19,33 @@ interface Libc {
   readonly ffi: typeof Ffi;
   readonly syscall: (...args: bigint[]) => bigint;
   readonly errnoPointer: () => bigint;
+  quick?: QuickCalls;
 }
+
+/**
+ * `syscall` for calls that guests make all the time, by the kinds of their arguments: an address is one that never changes, any
+ * other argument is a number of 32 bits, signed. No argument is made into a bigint, which is most of what `syscall` costs.
+ * Each has seven arguments because Node's fast calls, for up to six, are slow from four on (26.10: 0.7 µs against 0.35 µs).
+ */
+export interface QuickCalls {
+  /** Descriptor, address, address, three numbers: `openat2`. */
+  readonly twoAddresses: Quick<[fd: number, first: bigint, second: bigint, a: number, b: number, c: number]>;
+  /** Descriptor, address, two numbers, address, number: `statx`. */
+  readonly addressThenAddress: Quick<[fd: number, first: bigint, a: number, b: number, second: bigint, c: number]>;
+  /** Descriptor, address, four numbers: `preadv2`. */
+  readonly oneAddress: Quick<[fd: number, address: bigint, a: number, b: number, c: number, d: number]>;
+  readonly close: (fd: number) => Result;
+  /** Into a `struct stat`; absent in old C libraries. */
+  readonly fstat: ((fd: number, address: bigint) => Result) | undefined;
+}
+
+type Quick<Args extends unknown[]> = (number: number, ...args: Args) => Result;
+
+const QUICK = {
+  twoAddresses: ['i32', 'i32', 'u64', 'u64', 'i32', 'i32', 'i32'],
+  addressThenAddress: ['i32', 'i32', 'u64', 'i32', 'i32', 'u64', 'i32'],
+  oneAddress: ['i32', 'i32', 'u64', 'i32', 'i32', 'i32', 'i32'],
+} as const;
 
 let libc: Libc | undefined | null;
 
@@ -83,6 +109,53 @@ export function pointerTo(buffer: ArrayBuffer | SharedArrayBuffer | ArrayBufferV
   return ArrayBuffer.isView(buffer) ? base + BigInt(buffer.byteOffset) : base;
 }
 
+/** The quick calls of this thread. */
+export function quickCalls(): QuickCalls {
+  const found = need();
+  found.quick ??= loadQuick(found);
+  return found.quick;
+}
+
+function loadQuick({ ffi, errnoPointer }: Libc): QuickCalls {
+  // Where a thread's errno is does not change.
+  const errno = errnoPointer();
+  // biome-ignore lint/suspicious/noExplicitAny: each signature is given beside its type, above
+  function load(name: string, parameters: readonly string[]): any {
+    const signature = { arguments: parameters, return: 'i32' };
+    const { functions } = ffi.dlopen(null, { [name]: signature } as unknown as typeof SIGNATURES);
+    const call = (functions as unknown as Record<string, (...args: unknown[]) => number>)[name];
+    if (call === undefined) throw new Error(`Cannot load '${name}' from the C library`);
+    return call;
+  }
+  function outcome(result: number): Result {
+    return result === -1 ? -ffi.getInt32(errno) : result;
+  }
+  const two = load('syscall', QUICK.twoAddresses);
+  const apart = load('syscall', QUICK.addressThenAddress);
+  const one = load('syscall', QUICK.oneAddress);
+  const close = load('close', ['i32']);
+  return {
+    twoAddresses: (number, fd, first, second, a, b, c) => outcome(two(number, fd, first, second, a, b, c)),
+    addressThenAddress: (number, fd, first, a, b, second, c) => outcome(apart(number, fd, first, a, b, second, c)),
+    oneAddress: (number, fd, address, a, b, c, d) => outcome(one(number, fd, address, a, b, c, d)),
+    close: (fd) => outcome(close(fd)),
+    fstat: loadFstat(),
+  };
+  function loadFstat(): QuickCalls['fstat'] {
+    try {
+      const fstat = load('fstat', ['i32', 'u64']);
+      return (fd, address) => outcome(fstat(fd, address));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The address of a buffer that its owner keeps, as a number: addresses have 47 bits, or 48. */
+export function addressOf(buffer: ArrayBuffer | SharedArrayBuffer): number {
+  return Number(need().ffi.getRawPointer(buffer as ArrayBuffer));
+}
+
 const encoder = new TextEncoder();
 
 /** A NUL-terminated copy of a string. */
@@ -129,6 +202,11 @@ export const SYS = {
   utimensat: X64 ? 280 : 88,
   getdents64: X64 ? 217 : 61,
   preadv2: X64 ? 327 : 286,
+  pwritev2: X64 ? 328 : 287,
+  fsync: X64 ? 74 : 82,
+  fdatasync: X64 ? 75 : 83,
+  ftruncate: X64 ? 77 : 46,
+  setitimer: X64 ? 38 : 103,
   fallocate: X64 ? 285 : 47,
   fadvise64: X64 ? 221 : 223,
   mount: X64 ? 165 : 40,

@@ -6,7 +6,7 @@
  * Every function answers a result of 0 or more, or the negated errno.
  */
 import { constants } from 'node:os';
-import { pointerTo, type Result, SYS, syscall } from './ffi.ts';
+import { pointerTo, type QuickCalls, quickCalls, type Result, SYS, syscall } from './ffi.ts';
 
 /** Bits of `openat2` and the `*at` calls that Node's constants lack. Source: Linux `include/uapi/asm-generic/fcntl.h`, `linux/openat2.h`. */
 const ARM = process.arch === 'arm64';
@@ -28,8 +28,10 @@ export const OPEN = {
   PATH: 0o10000000,
 } as const;
 
+const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_BENEATH = 0x08;
+const RESOLVE_CACHED = 0x20;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
@@ -39,39 +41,115 @@ const TRIES = 64;
 
 // ArrayBuffers of their own: small typed arrays may live in the heap, where the collector moves them.
 const PATH_BYTES = 4096;
+const SHORT_PATH = 64;
 const pathA = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
 const pathB = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
-const how = new BigUint64Array(new ArrayBuffer(24));
+const how = new ArrayBuffer(24);
+/** Flags, mode and resolve, 64 bits each, of which the upper halves stay zero (little-endian). */
+const howWords = new Uint32Array(how);
 const stat = new DataView(new ArrayBuffer(256));
 const times = new BigInt64Array(new ArrayBuffer(32));
 const link = new Uint8Array(new ArrayBuffer(PATH_BYTES));
 const entries = new Uint8Array(new ArrayBuffer(65_536));
 const encoder = new TextEncoder();
 
+/** The quick calls, and the addresses of the buffers above, which stay for as long as this module. */
+interface Scratch {
+  readonly quick: QuickCalls;
+  readonly path: bigint;
+  readonly how: bigint;
+  readonly stat: bigint;
+}
+
+let scratch: Scratch | undefined;
+
+function ready(): Scratch {
+  scratch ??= { quick: quickCalls(), path: pointerTo(pathA), how: pointerTo(how), stat: pointerTo(stat) };
+  return scratch;
+}
+
 /** Where a path may be: too long, or with a NUL in it, is refused before the kernel would see half of it. */
 function pathPointer(buffer: Uint8Array, path: string): bigint | Result {
+  const bad = putPath(buffer, path);
+  return bad === 0 ? pointerTo(buffer) : bad;
+}
+
+/** 0, or the errno. */
+function putPath(buffer: Uint8Array, path: string): Result {
+  const { length } = path;
+  let at = 0;
+  // Most paths are short and ASCII, and a loop over those is quicker than the encoder.
+  if (length <= SHORT_PATH) {
+    for (; at < length; at++) {
+      const unit = path.charCodeAt(at);
+      if (unit === 0) return -constants.errno.EINVAL;
+      if (unit >= 0x80) break;
+      buffer[at] = unit;
+    }
+    if (at === length) {
+      buffer[at] = 0;
+      return 0;
+    }
+  }
   const { read, written } = encoder.encodeInto(path, buffer.subarray(0, PATH_BYTES));
-  if (read < path.length) return -constants.errno.ENAMETOOLONG;
+  if (read < length) return -constants.errno.ENAMETOOLONG;
   if (path.includes('\0')) return -constants.errno.EINVAL;
   buffer[written] = 0;
-  return pointerTo(buffer);
+  return 0;
+}
+
+export interface OpenOptions {
+  readonly flags: number;
+  readonly mode?: number | undefined;
+  /** Not into another mount: -EXDEV then, too. */
+  readonly stay?: boolean | undefined;
 }
 
 /** Opens a path at or below `directory`; a link that leaves it answers -EXDEV. */
-export function openBeneath(
-  directory: number,
-  path: string,
-  { flags, mode = 0 }: { flags: number; mode?: number },
-): Result {
-  const pointer = pathPointer(pathA, path);
-  if (typeof pointer === 'number') return pointer;
-  how[0] = BigInt(flags | OPEN.CLOEXEC);
-  how[1] = BigInt(mode);
-  how[2] = BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+export function openBeneath(directory: number, path: string, { flags, mode = 0, stay = false }: OpenOptions): Result {
+  return resolve(directory, path, {
+    flags,
+    mode,
+    resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (stay ? RESOLVE_NO_XDEV : 0),
+  });
+}
+
+/** Whether a path leaves `directory`, from what the kernel knows without asking a file system: -EXDEV if so, 0 if not, -EAGAIN if it cannot say. */
+export function leaves(directory: number, path: string): Result {
+  const flags = OPEN.PATH;
+  const result = resolve(directory, path, {
+    flags,
+    mode: 0,
+    resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED,
+  });
+  if (result >= 0) closeDescriptor(result);
+  return result >= 0 ? 0 : result;
+}
+
+interface How {
+  readonly flags: number;
+  readonly mode: number;
+  readonly resolve: number;
+}
+
+function resolve(directory: number, path: string, { flags, mode, resolve }: How): Result {
+  const { quick, path: pathAddress, how: howAddress } = ready();
+  const bad = putPath(pathA, path);
+  if (bad !== 0) return bad;
+  howWords[0] = flags | OPEN.CLOEXEC;
+  howWords[2] = mode;
+  howWords[4] = resolve;
   for (let tries = 0; ; tries++) {
-    const result = syscall(SYS.openat2, directory, pointer, pointerTo(how), how.byteLength);
+    const result = quick.twoAddresses(SYS.openat2, directory, pathAddress, howAddress, how.byteLength, 0, 0);
     if (result !== -constants.errno.EAGAIN || tries === TRIES) return result;
+    // Nothing changed meanwhile: the kernel would have to ask somebody.
+    if ((resolve & RESOLVE_CACHED) !== 0) return result;
   }
+}
+
+/** Closes a descriptor; what the kernel says of it is final either way. */
+export function closeDescriptor(fd: number): Result {
+  return ready().quick.close(fd);
 }
 
 export interface FileStatus {
@@ -99,9 +177,10 @@ export function statusOfName(directory: number, name: string): FileStatus | Resu
 }
 
 function statusAt(directory: number, path: string, flags: number): FileStatus | Result {
-  const pointer = pathPointer(pathA, path);
-  if (typeof pointer === 'number') return pointer;
-  const result = syscall(SYS.statx, directory, pointer, flags, STATX_BASIC, pointerTo(stat));
+  const { quick, path: pathAddress, stat: statAddress } = ready();
+  const bad = putPath(pathA, path);
+  if (bad !== 0) return bad;
+  const result = quick.addressThenAddress(SYS.statx, directory, pathAddress, flags, STATX_BASIC, statAddress, 0);
   if (result < 0) return result;
   return {
     device: (BigInt(stat.getUint32(136, true)) << 32n) | BigInt(stat.getUint32(140, true)),
@@ -113,6 +192,20 @@ function statusAt(directory: number, path: string, flags: number): FileStatus | 
     modified: timeAt(112),
     changed: timeAt(96),
   };
+}
+
+/** Where `st_mode` is in a `struct stat`. Source: Linux `arch/x86/include/uapi/asm/stat.h`, `include/uapi/asm-generic/stat.h`. */
+const MODE_OFFSET = ARM ? 16 : 24;
+
+/** Type and permission bits of what a descriptor stands for, or the negated errno. */
+export function modeOf(fd: number): Result {
+  const { quick, stat: statAddress } = ready();
+  if (quick.fstat === undefined) {
+    const status = statusOf(fd);
+    return typeof status === 'number' ? status : status.mode;
+  }
+  const result = quick.fstat(fd, statAddress);
+  return result < 0 ? result : stat.getUint32(MODE_OFFSET, true);
 }
 
 function timeAt(offset: number): bigint {
@@ -202,38 +295,4 @@ export function readEntries(fd: number): DirectoryEntry[] | Result {
     found.push({ inode: view.getBigUint64(at, true), type: view.getUint8(at + 18), name: entries.slice(at + 19, end) });
   }
   return found;
-}
-
-const IOV_MAX = 1024;
-const vectors = new BigUint64Array(new ArrayBuffer(IOV_MAX * 16));
-
-/**
- * Reads what the kernel has at hand, without waiting for a disk or a network: -EAGAIN when it would have to, -EOPNOTSUPP when
- * the filesystem cannot tell. May read less than asked. The buffers stay where they are during the call.
- */
-export function readCached(fd: number, buffers: readonly ArrayBufferView[], position: number): Result {
-  const RWF_NOWAIT = 0x8;
-  const count = Math.min(buffers.length, IOV_MAX);
-  for (let index = 0; index < count; index++) {
-    const buffer = buffers[index] as ArrayBufferView;
-    vectors[index * 2] = pointerTo(buffer);
-    vectors[index * 2 + 1] = BigInt(buffer.byteLength);
-  }
-  return syscall(SYS.preadv2, fd, pointerTo(vectors), count, position, 0, RWF_NOWAIT);
-}
-
-/** Reserves space for a file; -EOPNOTSUPP where the filesystem cannot. */
-export function reserve(fd: number, offset: bigint, length: bigint): Result {
-  return syscall(SYS.fallocate, fd, 0, offset, length);
-}
-
-/** Tells the kernel how a file will be used; `advice` is POSIX_FADV_*. */
-export function advise(fd: number, range: { offset: bigint; length: bigint }, advice: number): Result {
-  return syscall(SYS.fadvise64, fd, range.offset, range.length, advice);
-}
-
-/** Changes APPEND and NONBLOCK of an open file. */
-export function setOpenFlags(fd: number, flags: number): Result {
-  const F_SETFL = 4;
-  return syscall(SYS.fcntl, fd, F_SETFL, flags);
 }

@@ -1,6 +1,23 @@
 /** The door of `kit/os`: Linux, behind one door. */
 
 export {
+  CROSSES,
+  existsAt,
+  LEAVES,
+  linkAt,
+  makeDirectoryAt,
+  makeLinkAt,
+  openAt,
+  type Path,
+  type PathOfName,
+  readLinkAt,
+  removeAt,
+  renameAt,
+  setTimesAt,
+  statusAt,
+  type TimesAt,
+} from './beneath.ts';
+export {
   acceptPackets,
   connectPackets,
   duplicate,
@@ -17,30 +34,44 @@ export {
   TOKEN_BYTES,
 } from './descriptors.ts';
 export { errnoName, type SystemError, systemError } from './errno.ts';
-export { cString, ffiAvailable, pointerTo, type Result, SYS, syscall } from './ffi.ts';
+export { addressOf, cString, ffiAvailable, pointerTo, type Result, SYS, syscall } from './ffi.ts';
 export {
   advise,
+  MOST_VECTORS,
+  putVector,
+  readAt,
+  readCached,
+  readVectors,
+  readVectorsNow,
+  reserve,
+  setOpenFlags,
+  synchronise,
+  truncate,
+  writeAt,
+  writeVectors,
+} from './file-data.ts';
+export {
+  closeDescriptor,
   type DirectoryEntry,
   type FileStatus,
   linkName,
   makeDirectory,
   makeLink,
+  modeOf,
   type Name,
   type NewTime,
   OPEN,
   openBeneath,
-  readCached,
   readEntries,
   readLink,
   removeName,
   renameName,
-  reserve,
-  setOpenFlags,
   setTimes,
   statusOf,
   statusOfName,
 } from './files.ts';
 export { type Access, type Grant, landlockAbi, type Restriction, restrictSelf } from './landlock.ts';
+export { type Mount, mountOf, mountPointOf, releaseMount } from './mounts.ts';
 export {
   type FileLock,
   hasNoNewPrivs,

@@ -6,4 +6,11 @@ export { errorExit, signalExit } from './exit.ts';
 export { createWasi } from './host.ts';
 export { type RunOptions, type RunOutcome, runModule } from './run.ts';
 export { processStdio } from './stdio.ts';
-export { createThreadedWorld, type GuestWorld, sharedMemoriesOf, type ThreadedOptions } from './threads/mod.ts';
+export {
+  createThreadedWorld,
+  type GuestWorld,
+  rememberedMemories,
+  rememberSharedMemories,
+  sharedMemoriesOf,
+  type ThreadedOptions,
+} from './threads/mod.ts';

@@ -8,7 +8,14 @@ import { isWasmletError, messageOf, systemClock } from '#kit';
 import type { Exit, Limits } from '../../contract.ts';
 import { shapeOf } from '../../module/instantiate.ts';
 import type { Scheduler, Task } from '../../scheduler/mod.ts';
-import { createWasi, type Wasi, type WasiListener } from '../../wasi/mod.ts';
+import {
+  createThreadedWorld,
+  createWasi,
+  type GuestWorld,
+  rememberedMemories,
+  type WasiListener,
+  type WasiOptions,
+} from '../../wasi/mod.ts';
 import { runtimeError } from '../errors.ts';
 import type { WireSpec } from '../protocol/messages.ts';
 import type { LogDescriptors } from './log-descriptors.ts';
@@ -36,7 +43,7 @@ interface Parts {
   readonly log: LogFile;
   readonly servers: readonly Server[];
   readonly task: Task;
-  readonly wasi: Wasi;
+  readonly wasi: GuestWorld;
   /** What it has of the process's address space. */
   readonly room: number;
 }
@@ -62,7 +69,7 @@ export class Guest {
       servers = await Promise.all(listenerFds.map(serve));
       room = takeRoom(spec, { compiled, rewritten: name.rewritten, memories: context.memories });
       log.create();
-      const wasi = await makeWasi({ spec, context, log, servers, task, rewritten: name.rewritten });
+      const wasi = await makeWasi({ spec, context, compiled, log, servers, task, rewritten: name.rewritten });
       return new Guest({ spec, context, compiled, log, servers, task, wasi, room });
     } catch (error) {
       for (const server of servers) server.close();
@@ -149,7 +156,6 @@ function moduleOf({ module, limits, execution }: WireSpec): ModuleName {
   return {
     digest: module.digest,
     rewritten,
-    optimize: execution?.optimize ?? 'lazy',
     memoryBytes: rewritten ? undefined : limits.memoryBytes,
   };
 }
@@ -171,13 +177,16 @@ function takeRoom(
 function makeWasi({
   spec,
   context,
+  compiled,
   log,
   servers,
   task,
   rewritten,
-}: Pick<Parts, 'spec' | 'context' | 'log' | 'servers' | 'task'> & { readonly rewritten: boolean }): Promise<Wasi> {
+}: Pick<Parts, 'spec' | 'context' | 'compiled' | 'log' | 'servers' | 'task'> & {
+  readonly rewritten: boolean;
+}): Promise<GuestWorld> {
   const { memoryBytes } = spec.limits;
-  return createWasi({
+  const options: WasiOptions = {
     args: spec.args,
     env: spec.env,
     preopens: spec.mounts,
@@ -189,7 +198,9 @@ function makeWasi({
     task,
     ...(rewritten ? { control: context.control } : {}),
     insecureTrustedGuests: context.insecureTrustedGuests,
-  });
+  };
+  const memories = compiled instanceof WebAssembly.Module ? rememberedMemories(compiled) : undefined;
+  return memories === undefined ? createWasi(options) : createThreadedWorld({ ...options, memories });
 }
 
 /** The shape that WASI asks for: connections wait unread until the guest accepts them. */

@@ -4,6 +4,8 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { limitMemory } from '../../module/limits.ts';
+import { compileModule } from '../../module/optimize.ts';
+import { rememberSharedMemories } from '../../wasi/mod.ts';
 import { runtimeError } from '../errors.ts';
 
 export interface ModuleSource {
@@ -13,7 +15,6 @@ export interface ModuleSource {
   readonly fd: number | undefined;
   /** Rewritten by admission: it asks before it grows. */
   readonly rewritten: boolean;
-  readonly optimize: 'lazy' | 'eager';
   readonly memoryBytes: number | undefined;
 }
 
@@ -64,16 +65,18 @@ export class Modules {
   }
 }
 
-function keyOf({ digest, rewritten, memoryBytes, optimize }: ModuleName): string {
-  return rewritten ? `${digest} ${optimize}` : `${digest} plain ${memoryBytes ?? ''}`;
+function keyOf({ digest, rewritten, memoryBytes }: ModuleName): string {
+  return rewritten ? digest : `${digest} plain ${memoryBytes ?? ''}`;
 }
 
 async function compile(source: ModuleSource): Promise<Compiled> {
   const bytes = read(source);
   try {
-    if (source.rewritten || source.memoryBytes === undefined) return await WebAssembly.compile(bytes);
+    if (source.rewritten) return await WebAssembly.compile(bytes);
+    if (source.memoryBytes === undefined) return rememberSharedMemories(await WebAssembly.compile(bytes), bytes);
     const limited = limitMemory(bytes, source.memoryBytes);
-    return 'tooSmall' in limited ? limited : await WebAssembly.compile(limited.bytes);
+    if ('tooSmall' in limited) return limited;
+    return rememberSharedMemories(await compileModule(limited.bytes), bytes);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw runtimeError('RUNTIME_CREATE_FAILED', `Cannot compile module '${source.digest}': ${text}`, {

@@ -31,6 +31,20 @@ function fromImports({ imports, memories }: ReturnType<typeof readImports>): rea
   return spawns || shared.length > 0 ? shared : undefined;
 }
 
+const remembered = new WeakMap<WebAssembly.Module, readonly SharedMemory[]>();
+
+/** Keeps what only a module's bytes tell, for whoever has the compiled module alone. */
+export function rememberSharedMemories(module: WebAssembly.Module, bytes: Uint8Array): WebAssembly.Module {
+  const memories = sharedMemoriesOf(bytes);
+  if (memories !== undefined) remembered.set(module, memories);
+  return module;
+}
+
+/** Of a module that was remembered; undefined for one without threads. */
+export function rememberedMemories(module: WebAssembly.Module): readonly SharedMemory[] | undefined {
+  return remembered.get(module);
+}
+
 export type MadeMemories =
   | { readonly memories: readonly { module: string; name: string; memory: WebAssembly.Memory }[] }
   /** Bytes that the module declares to begin with, which are more than the limit. */

@@ -110,6 +110,11 @@ class ThreadedWorld implements GuestWorld {
     this.#end(exit);
   }
 
+  /** The maximum of a shared memory stands in the memory from its beginning. */
+  limitMemory(): boolean {
+    return false;
+  }
+
   stats(): WasiStats {
     let micros = this.#endedMicros;
     for (const thread of this.#threads) micros += thread.cpuMicros();

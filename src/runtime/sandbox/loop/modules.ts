@@ -72,11 +72,11 @@ function keyOf({ digest, rewritten, memoryBytes }: ModuleName): string {
 async function compile(source: ModuleSource): Promise<Compiled> {
   const bytes = read(source);
   try {
-    if (source.rewritten) return await WebAssembly.compile(bytes);
-    if (source.memoryBytes === undefined) return rememberSharedMemories(await WebAssembly.compile(bytes), bytes);
+    if (source.rewritten) return await compileModule(bytes);
+    if (source.memoryBytes === undefined) return rememberSharedMemories(await compileModule(bytes), bytes);
     const limited = limitMemory(bytes, source.memoryBytes);
     if ('tooSmall' in limited) return limited;
-    return rememberSharedMemories(await compileModule(limited.bytes), bytes);
+    return rememberSharedMemories(await WebAssembly.compile(limited.bytes), bytes);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw runtimeError('RUNTIME_CREATE_FAILED', `Cannot compile module '${source.digest}': ${text}`, {

@@ -16,7 +16,9 @@ const FILTER_FLAG_TSYNC = 1;
 const AUDIT_ARCH = X64 ? 0xc000003e : 0xc00000b7;
 /** x32: the same calls under numbers with this bit. */
 const X32_BIT = 0x40000000;
-const AF_UNIX = 1;
+const SOCK_TYPE_MASK = 0xf;
+const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
 const CLONE_THREAD = 0x10000;
 const EPERM = 1;
 const ENOSYS = 38;
@@ -42,7 +44,35 @@ const REFUSED: Numbers = {
   pidfd_send_signal: [424, 424],
   kcmp: [312, 272],
   tkill: [200, 130],
-  // sockets other than what was inherited or passed
+  rt_sigqueueinfo: [129, 138],
+  rt_tgsigqueueinfo: [297, 240],
+  process_madvise: [440, 440],
+  process_mrelease: [448, 448],
+  migrate_pages: [256, 238],
+  move_pages: [279, 239],
+  // the processor's time, of others and (as root) more than its share
+  setpriority: [141, 140],
+  sched_setaffinity: [203, 122],
+  sched_setparam: [142, 118],
+  sched_setscheduler: [144, 119],
+  sched_setattr: [314, 274],
+  ioprio_set: [251, 30],
+  // what processes of one user share by a number or a name, without a file
+  shmget: [29, 194],
+  shmat: [30, 196],
+  shmctl: [31, 195],
+  semget: [64, 190],
+  semop: [65, 193],
+  semtimedop: [220, 192],
+  semctl: [66, 191],
+  msgget: [68, 186],
+  msgsnd: [69, 189],
+  msgrcv: [70, 188],
+  msgctl: [71, 187],
+  mq_open: [240, 180],
+  mq_unlink: [241, 181],
+  // sockets other than what was inherited or passed, or came in by accept
+  socket: [41, 198],
   bind: [49, 200],
   connect: [42, 203],
   // the system
@@ -55,6 +85,11 @@ const REFUSED: Numbers = {
   open_tree: [428, 428],
   move_mount: [429, 429],
   fsopen: [430, 430],
+  fsconfig: [431, 431],
+  fsmount: [432, 432],
+  fspick: [433, 433],
+  mount_setattr: [442, 442],
+  open_tree_attr: [467, 467],
   swapon: [167, 224],
   swapoff: [168, 225],
   reboot: [169, 142],
@@ -68,12 +103,19 @@ const REFUSED: Numbers = {
   settimeofday: [164, 170],
   clock_settime: [227, 112],
   adjtimex: [159, 171],
+  clock_adjtime: [305, 266],
   acct: [163, 89],
   quotactl: [179, 60],
+  quotactl_fd: [443, 443],
+  vhangup: [153, 58],
+  iopl: [172, -1],
+  ioperm: [173, -1],
+  modify_ldt: [154, -1],
   syslog: [103, 116],
   // wide surfaces of the kernel that nothing here uses
   bpf: [321, 280],
   perf_event_open: [298, 241],
+  fanotify_init: [300, 262],
   userfaultfd: [323, 282],
   keyctl: [250, 219],
   add_key: [248, 217],
@@ -87,7 +129,8 @@ const REFUSED: Numbers = {
 
 const CALL = {
   seccomp: X64 ? 317 : 277,
-  socket: X64 ? 41 : 198,
+  socketpair: X64 ? 53 : 199,
+  prlimit64: X64 ? 302 : 261,
   clone: X64 ? 56 : 220,
   clone3: 435,
   kill: X64 ? 62 : 129,
@@ -101,6 +144,7 @@ const load = (offset: number): Instruction => [0x20, 0, 0, offset];
 const ret = (action: number): Instruction => [0x06, 0, 0, action];
 const isEqual = (k: number, yes: number, no: number): Instruction => [0x15, yes, no, k];
 const isAtLeast = (k: number, yes: number, no: number): Instruction => [0x35, yes, no, k];
+const and = (k: number): Instruction => [0x54, 0, 0, k];
 const hasBits = (k: number, yes: number, no: number): Instruction => [0x45, yes, no, k];
 
 const ALLOW = ret(0x7fff0000);
@@ -137,7 +181,12 @@ function wholeProgram(ownPid: number): Instruction[] {
     // glibc falls back to clone, whose flags can be looked at.
     ...when(CALL.clone3, [refuse(ENOSYS)]),
     ...when(CALL.clone, [load(argument(0)), hasBits(CLONE_THREAD, 1, 0), refuse(EPERM), ALLOW]),
-    ...when(CALL.socket, [load(argument(0)), isEqual(AF_UNIX, 1, 0), refuse(EPERM), ALLOW]),
+    // Others are datagram sockets, which send to any address, also when they have a peer.
+    ...when(CALL.socketpair, [
+      ...[load(argument(1)), and(SOCK_TYPE_MASK)],
+      ...[isEqual(SOCK_STREAM, 2, 0), isEqual(SOCK_SEQPACKET, 1, 0), refuse(EPERM), ALLOW],
+    ]),
+    ...when(CALL.prlimit64, [load(argument(0)), isEqual(0, 1, 0), refuse(EPERM), ALLOW]),
     ...when(CALL.kill, [load(argument(0)), isEqual(ownPid, 1, 0), refuse(EPERM), ALLOW]),
     ...when(CALL.tgkill, [load(argument(0)), isEqual(ownPid, 1, 0), refuse(EPERM), ALLOW]),
     ALLOW,

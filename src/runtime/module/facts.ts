@@ -21,6 +21,11 @@ export interface FunctionFacts {
   readonly calledFromLoops: number;
   /** Its reference is taken (tables, `ref.func`), or it is exported: it may be called from anywhere. */
   readonly escapes: boolean;
+  /**
+   * Entered at most a few times in a run, as far as can be seen: what leads to it from the start are a few calls, none of them in a
+   * loop, none by reference.
+   */
+  readonly enteredRarely: boolean;
 }
 
 export interface ModuleFacts {

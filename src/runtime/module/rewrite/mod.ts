@@ -7,11 +7,12 @@
  */
 import { BinaryError, type Reader, SECTION } from '../binary.ts';
 import type { ModuleFacts } from '../facts.ts';
+import { chooseEager, withEager } from '../optimize.ts';
 import { REWRITER_VERSION, type Shape } from '../shape.ts';
-import { Calls } from './calls.ts';
-import { type CodePlan, CodeRewriter, type Counted } from './code.ts';
-import { writeElements } from './elements.ts';
 import { Helpers } from './added.ts';
+import { Calls } from './calls.ts';
+import { type CodePlan, CodeRewriter } from './code.ts';
+import { writeElements } from './elements.ts';
 import { outlineOf, readerOf } from './outline.ts';
 import { Output } from './output.ts';
 import { Sections } from './sections.ts';
@@ -24,6 +25,8 @@ export type Rewritten =
       readonly facts: ModuleFacts;
       /** Defines structures or arrays, which live on the engine's heap. */
       readonly collected: boolean;
+      /** Can keep exceptions, or has some that carry much: they live there too. */
+      readonly holdsExceptions: boolean;
     }
   | { readonly unsupported: string };
 
@@ -31,6 +34,13 @@ export type Rewritten =
 const MOST_GROWTH = 6;
 const SLACK = 1 << 20;
 const MOST_BYTES = 1 << 30;
+/** A larger module is not rewritten. */
+const MOST_ORIGINAL = 1 << 27;
+
+/** Where a function that the guest defines is in the new module: behind the imports that were added. */
+export function movedIndex(defined: number): number {
+  return defined + 2;
+}
 
 export function rewrite(bytes: Uint8Array<ArrayBuffer>): Rewritten {
   try {
@@ -44,6 +54,7 @@ export function rewrite(bytes: Uint8Array<ArrayBuffer>): Rewritten {
 }
 
 function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { unsupported: string }> {
+  if (bytes.byteLength > MOST_ORIGINAL) throw new Unsupported(`it has more than ${MOST_ORIGINAL} bytes`);
   const most = Math.min(MOST_BYTES, bytes.byteLength * MOST_GROWTH + SLACK);
   const outline = outlineOf(bytes, expressionSkipper(bytes));
   const { importedFunctions, dataBytes } = outline;
@@ -67,11 +78,11 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     elementCounts,
     escapes: (index) => calls.escapes(index),
   });
-  const counted: (Counted & { readonly bodyBytes: number })[] = [];
   // Bodies first: what they need of types and helpers stands in front of them.
   const bodies = new Output({ capacity: Math.min(most, bytes.byteLength + (bytes.byteLength >> 2)), most });
   const reader = readerOf(bytes, outline.sections.get(SECTION.code));
-  for (let left = reader?.u32() ?? 0; left > 0 && reader !== undefined; left--) counted.push(code.body(reader, bodies));
+  for (let left = reader?.u32() ?? 0; left > 0 && reader !== undefined; left--)
+    calls.counted(code.body(reader, bodies));
   for (const { body } of helpers.all) {
     bodies.u32(body.byteLength);
     bodies.all(body);
@@ -82,9 +93,25 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     tables: outline.definedTables,
     start: outline.sections.has(SECTION.start),
   };
-  const sections = new Sections(outline, { helpers, code, most, escapes: (index) => calls.escapes(index) });
+  const sections = new Sections(outline, {
+    helpers,
+    code,
+    most,
+    exported: (index, from) => calls.exported(index, from),
+  });
   sections.write({ bodies: bodies.bytes, elements, shape });
-  return { bytes: sections.bytes, shape, facts: calls.facts(counted), collected: outline.collected };
+  const facts = calls.facts();
+  return {
+    // Indexes of defined functions have moved by the two that are imported.
+    bytes: withEager(
+      sections.bytes,
+      chooseEager(facts).map((index) => index + 2),
+    ),
+    shape,
+    facts,
+    collected: outline.collected,
+    holdsExceptions: outline.holdsExceptions,
+  };
 }
 
 /** Goes past constant expressions, which say nothing that an outline needs. */

@@ -18,6 +18,8 @@ export interface Outline {
   readonly types: number;
   /** Defines structures or arrays: its garbage lives on the engine's heap. */
   readonly collected: boolean;
+  /** References to exceptions stand in tables or globals, or an exception carries many values. */
+  readonly holdsExceptions: boolean;
   readonly importedFunctions: number;
   readonly definedFunctions: number;
   /** In index order, the imported ones first. */
@@ -35,6 +37,9 @@ const ARRAY_TYPE = 0x5e;
 const RECURSIVE_GROUP = 0x4e;
 const SUBTYPES: readonly number[] = [0x4f, 0x50];
 export const TABLE_WITH_INITIAL = 0x40;
+/** Values that an exception may carry beside other guests. */
+const MOST_CARRIED = 16;
+const EXCEPTION_REFERENCE = 0x69;
 const KNOWN = new Set<number>(Object.values(SECTION));
 
 export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reader: Reader) => void): Outline {
@@ -47,7 +52,9 @@ export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reade
   }
   const reader = (id: number) => readerOf(bytes, sections.get(id));
   const imports = readImportTypes(reader(SECTION.import));
+  const types = readTypes(reader(SECTION.type));
   const own = readTables(reader(SECTION.table), skipExpression);
+  const tables = [...imports.tables, ...own.types];
   const ownMemories = list(reader(SECTION.memory), (at) => at.limits());
   refuseEngineExports(reader(SECTION.export));
   const memoryTypes = [...imports.memories.map(({ type }) => type), ...ownMemories];
@@ -56,7 +63,14 @@ export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reade
     bytes,
     sections,
     names,
-    ...readTypes(reader(SECTION.type)),
+    types: types.count,
+    collected: types.collected,
+    holdsExceptions:
+      tables.some(({ element }) => element.includes(EXCEPTION_REFERENCE)) ||
+      imports.tags.concat(list(reader(SECTION.tag), readTag)).some((type) => types.heavy.has(type)) ||
+      list(reader(SECTION.global), (at) => readGlobal(at, skipExpression)).some((type) =>
+        type.includes(EXCEPTION_REFERENCE),
+      ),
     importedFunctions: imports.functions,
     definedFunctions: reader(SECTION.function)?.u32() ?? 0,
     memories: [
@@ -64,7 +78,7 @@ export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reade
       ...ownMemories.map((it) => memoryShape(it)),
     ],
     memoryTypes,
-    tables: [...imports.tables, ...own.types],
+    tables,
     definedTables: own.shapes,
     dataBytes: readDataBytes(reader(SECTION.data), skipExpression),
   };
@@ -88,33 +102,50 @@ function list<T>(reader: Reader | undefined, read: (reader: Reader) => T): T[] {
   return found;
 }
 
-function readTypes(reader: Reader | undefined): { types: number; collected: boolean } {
-  let types = 0;
-  let collected = false;
-  function one(form: number): void {
-    types++;
-    if (SUBTYPES.includes(form)) {
-      for (let left = reader?.u32() ?? 0; left > 0; left--) reader?.u32();
-      form = reader?.byte() ?? 0;
-    }
-    if (form === STRUCT_TYPE || form === ARRAY_TYPE) collected = true;
-    skipComposite(form);
-  }
-  function skipComposite(form: number): void {
-    if (reader === undefined) return;
-    if (form === FUNCTION_TYPE)
-      for (const _ of [0, 1]) for (let left = reader.u32(); left > 0; left--) reader.valueType();
-    else if (form === STRUCT_TYPE) for (let left = reader.u32(); left > 0; left--) skipField(reader);
-    else if (form === ARRAY_TYPE) skipField(reader);
-    else throw new Unsupported(`it has a type of the unknown form ${form}`);
-  }
-  if (reader === undefined) return { types, collected };
+interface Types {
+  count: number;
+  collected: boolean;
+  /** Function types with many parameters. */
+  readonly heavy: Set<number>;
+}
+
+function readTypes(reader: Reader | undefined): Types {
+  const types: Types = { count: 0, collected: false, heavy: new Set() };
+  if (reader === undefined) return types;
   for (let left = reader.u32(); left > 0; left--) {
     const form = reader.byte();
-    if (form !== RECURSIVE_GROUP) one(form);
-    else for (let inner = reader.u32(); inner > 0; inner--) one(reader.byte());
+    if (form !== RECURSIVE_GROUP) readType(reader, { form, types });
+    else for (let inner = reader.u32(); inner > 0; inner--) readType(reader, { form: reader.byte(), types });
   }
-  return { types, collected };
+  return types;
+}
+
+function readType(reader: Reader, { form, types }: { form: number; readonly types: Types }): void {
+  const index = types.count++;
+  if (SUBTYPES.includes(form)) {
+    for (let left = reader.u32(); left > 0; left--) reader.u32();
+    form = reader.byte();
+  }
+  if (form === FUNCTION_TYPE) {
+    if (skipAll(reader, skipValueType) > MOST_CARRIED) types.heavy.add(index);
+    skipAll(reader, skipValueType);
+    return;
+  }
+  types.collected = true;
+  if (form === STRUCT_TYPE) skipAll(reader, skipField);
+  else if (form === ARRAY_TYPE) skipField(reader);
+  else throw new Unsupported(`it has a type of the unknown form ${form}`);
+}
+
+/** As many as the count in front says. */
+function skipAll(reader: Reader, skip: (reader: Reader) => void): number {
+  const count = reader.u32();
+  for (let left = count; left > 0; left--) skip(reader);
+  return count;
+}
+
+function skipValueType(reader: Reader): void {
+  reader.valueType();
 }
 
 function skipField(reader: Reader): void {
@@ -126,10 +157,25 @@ interface ImportTypes {
   functions: number;
   readonly memories: { readonly from: { readonly module: string; readonly name: string }; readonly type: MemoryType }[];
   readonly tables: TableType[];
+  /** Their types. */
+  readonly tags: number[];
+}
+
+function readTag(reader: Reader): number {
+  reader.byte();
+  return reader.u32();
+}
+
+/** The type of its value. */
+function readGlobal(reader: Reader, skipExpression: (reader: Reader) => void): Uint8Array {
+  const type = reader.taken(() => reader.valueType());
+  reader.byte();
+  skipExpression(reader);
+  return type;
 }
 
 function readImportTypes(reader: Reader | undefined): ImportTypes {
-  const found: ImportTypes = { functions: 0, memories: [], tables: [] };
+  const found: ImportTypes = { functions: 0, memories: [], tables: [], tags: [] };
   list(reader, (at) => {
     const from = { module: at.name(), name: at.name() };
     if (from.module.startsWith(ENGINE))
@@ -141,10 +187,7 @@ function readImportTypes(reader: Reader | undefined): ImportTypes {
     } else if (kind === 'memory') found.memories.push({ from, type: at.limits() });
     else if (kind === 'table') found.tables.push(readTable(at).type);
     else if (kind === 'global') skipField(at);
-    else {
-      at.byte();
-      at.u32();
-    }
+    else found.tags.push(readTag(at));
   });
   return found;
 }

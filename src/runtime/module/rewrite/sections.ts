@@ -4,8 +4,8 @@
  */
 import { type Reader, SECTION } from '../binary.ts';
 import { ENGINE, type Shape } from '../shape.ts';
-import type { CodeRewriter } from './code.ts';
 import type { Helpers } from './added.ts';
+import type { CodeRewriter } from './code.ts';
 import { writeNames } from './names.ts';
 import { type Outline, readerOf, TABLE_WITH_INITIAL } from './outline.ts';
 import { Output } from './output.ts';
@@ -28,8 +28,8 @@ export interface SectionsOptions {
   readonly code: CodeRewriter;
   /** Bytes of the new module. */
   readonly most: number;
-  /** Told of each function that is exported. */
-  readonly escapes: (index: number) => void;
+  /** Told of each function that is exported, and of the start function. */
+  readonly exported: (index: number, from: { readonly isStart: boolean }) => void;
 }
 
 export class Sections {
@@ -37,14 +37,14 @@ export class Sections {
   readonly #helpers: Helpers;
   readonly #code: CodeRewriter;
   readonly #output: Output;
-  readonly #escapes: (index: number) => void;
+  readonly #exported: SectionsOptions['exported'];
 
   constructor(outline: Outline, options: SectionsOptions) {
-    const { helpers, code, most, escapes } = options;
+    const { helpers, code, most, exported } = options;
     this.#outline = outline;
     this.#helpers = helpers;
     this.#code = code;
-    this.#escapes = escapes;
+    this.#exported = exported;
     this.#output = new Output({
       capacity: Math.min(most, outline.bytes.byteLength + (outline.bytes.byteLength >> 2) + 4096),
       most,
@@ -178,15 +178,17 @@ export class Sections {
       if (start === undefined) return;
       output.name(`${ENGINE}/start`);
       output.byte(KIND.function);
+      this.#exported(start, { isStart: true });
       output.u32(this.#moved(start));
     });
   }
 
   #export(reader: Reader): void {
-    this.#output.all(reader.taken(() => reader.skip(reader.u32())));
+    const name = reader.taken(() => reader.skip(reader.u32()));
+    this.#output.all(name);
     const kind = reader.byte();
     const index = reader.u32();
-    if (kind === KIND.function) this.#escapes(index);
+    if (kind === KIND.function) this.#exported(index, { isStart: isStart(name) });
     this.#output.byte(kind);
     this.#output.u32(kind === KIND.function ? this.#moved(index) : index);
   }
@@ -200,4 +202,9 @@ export class Sections {
     if (!writeNames(content, { outline: this.#outline, helpers: this.#helpers })) return;
     this.#output.section(SECTION.custom, () => this.#output.all(content.bytes));
   }
+}
+
+/** What a command is started by; `name` with its length in front. */
+function isStart(name: Uint8Array): boolean {
+  return new TextDecoder().decode(name.subarray(1)) === '_start';
 }

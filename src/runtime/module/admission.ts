@@ -1,19 +1,16 @@
 /**
- * The node's side of admission: looks at each module once, in a process of its own, and remembers the verdict on disk by
- * digest (`modules/<hex>.json`). The process is started when a module is new and ends when it has been idle for a while.
+ * The node's side of admission: has each module looked at once, in a process of its own, and remembers by digest what came of it: the
+ * verdict in `modules/<hex>.json`, the rewritten module in `modules/<hex>.<rewriter version>.wasm`, read-only. The module is written before
+ * the verdict that speaks of it; a verdict whose module is not there whole, or of another version, is none.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Clock, entryUrl, messageOf } from '#kit';
-import { ffiAvailable } from '#kit/os';
+import { type Clock, messageOf } from '#kit';
 import type { Verdict, WorkloadSpec } from '../contract.ts';
-import type { LaunchPlan } from '../sandbox/launch.ts';
-import type { RefusalCode } from './errors.ts';
-import { parseVerdict, readVerdict } from './verdict.ts';
+import { moduleError, type RefusalCode } from './errors.ts';
+import { Examiner } from './examiner.ts';
+import { REWRITER_VERSION } from './shape.ts';
+import { type Admitted, readVerdict } from './verdict.ts';
 
 export interface AdmissionOptions {
   readonly dataDir: string;
@@ -25,24 +22,31 @@ export interface AdmissionOptions {
   readonly idleMs?: number;
 }
 
-/** Grows when the same module may get another verdict. */
-const VERDICTS = 1;
+/** What a sandbox is to be given. */
+export interface Executable {
+  /** The rewritten module, or for the class `process` the original. */
+  readonly path: string;
+  readonly execution: NonNullable<Verdict['execution']>;
+}
+
+/** Its first number grows when the same module may get another verdict. */
+const VERSION = `2.${REWRITER_VERSION}`;
 const MAX_MODULE_BYTES = 512 * 1024 * 1024;
-const MAX_VERDICT_BYTES = 32 * 1024 * 1024;
-const FLAGS = ['--max-old-space-size=256', '--no-warnings'];
+
+type Module = WorkloadSpec['module'];
 
 export class Admission {
-  readonly #options: Required<AdmissionOptions>;
+  readonly #directory: string;
+  readonly #examiner: Examiner;
   readonly #known = new Map<string, Promise<Verdict>>();
   #line: Promise<unknown> = Promise.resolve();
-  #process: ChildProcess | undefined;
-  #uses = 0;
 
-  constructor(options: AdmissionOptions) {
-    this.#options = { patienceMs: 30_000, idleMs: 5000, ...options };
+  constructor({ dataDir, ...options }: AdmissionOptions) {
+    this.#directory = join(dataDir, 'modules');
+    this.#examiner = new Examiner({ patienceMs: 30_000, idleMs: 5000, ...options });
   }
 
-  async admit(module: WorkloadSpec['module'], { signal }: { signal?: AbortSignal } = {}): Promise<Verdict> {
+  async admit(module: Module, { signal }: { signal?: AbortSignal } = {}): Promise<Verdict> {
     signal?.throwIfAborted();
     const known = this.#known.get(module.digest) ?? this.#first(module);
     if (signal === undefined) return known;
@@ -52,12 +56,30 @@ export class Admission {
     return Promise.race([known, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
   }
 
+  /** The file that a sandbox gets, admitting the module first where that has not been done. Throws what it was refused with. */
+  async executable(module: Module, options: { signal?: AbortSignal } = {}): Promise<Executable> {
+    let verdict = await this.admit(module, options);
+    const path = this.#rewritten(module.digest);
+    const { execution, refusal } = verdict;
+    if (execution === undefined || refusal !== undefined) {
+      const { code, message } = refusal ?? { code: 'MODULE_STALLED', message: 'it was not looked at' };
+      throw moduleError(code as RefusalCode, `Cannot run the module: ${message}`);
+    }
+    if (execution.class === 'process') return { path: module.path, execution };
+    if ((await sizeOf(path)) === undefined) {
+      // Somebody took the file away under a node that runs.
+      this.#known.delete(module.digest);
+      verdict = await this.admit(module, options);
+    }
+    return { path, execution: verdict.execution ?? execution };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end();
+    this.#examiner.end();
     await this.#line;
   }
 
-  #first(module: WorkloadSpec['module']): Promise<Verdict> {
+  #first(module: Module): Promise<Verdict> {
     const made = this.#remembered(module);
     this.#known.set(module.digest, made);
     // An error of ours is not the module's verdict; nor is a stall, which a busy machine may have caused.
@@ -68,135 +90,74 @@ export class Admission {
     return made;
   }
 
-  async #remembered(module: WorkloadSpec['module']): Promise<Verdict> {
-    const path = join(
-      this.#options.dataDir,
-      'modules',
-      `${module.digest.replace(/^sha256:/, '').replace(/[^0-9A-Za-z]/g, '_')}.json`,
-    );
-    const found = await readVerdict(path, { version: VERDICTS, digest: module.digest });
-    if (found !== undefined) return found;
-    const turn = this.#line.then(() => this.#look(module));
+  #path(digest: string, end: string): string {
+    return join(this.#directory, `${digest.replace(/^sha256:/, '').replace(/[^0-9A-Za-z]/g, '_')}.${end}`);
+  }
+
+  #rewritten(digest: string): string {
+    return this.#path(digest, `${REWRITER_VERSION}.wasm`);
+  }
+
+  async #remembered(module: Module): Promise<Verdict> {
+    const { digest } = module;
+    const found = await readVerdict(this.#path(digest, 'json'), { version: VERSION, digest });
+    if (found !== undefined && (await this.#isWhole(digest, found))) return found.verdict;
+    const turn = this.#line.then(() => this.#examine(module));
     this.#line = turn.catch(() => {});
-    const verdict = await turn;
-    if (verdict.refusal?.code !== 'MODULE_STALLED') await remember(path, verdict);
-    return verdict;
+    return turn;
   }
 
-  async #look(module: WorkloadSpec['module']): Promise<Verdict> {
-    const { size } = await stat(module.path);
+  async #isWhole(digest: string, { rewrittenBytes }: Admitted): Promise<boolean> {
+    return rewrittenBytes === 0 || (await sizeOf(this.#rewritten(digest))) === rewrittenBytes;
+  }
+
+  async #examine({ digest, path }: Module): Promise<Verdict> {
+    const { size } = await stat(path);
     if (size > MAX_MODULE_BYTES) {
-      return refused(
-        module.digest,
-        'MODULE_TOO_LARGE',
-        `the module has ${size} bytes; at most ${MAX_MODULE_BYTES} are taken`,
-      );
+      return refused(digest, 'MODULE_TOO_LARGE', `the module has ${size} bytes; at most ${MAX_MODULE_BYTES} are taken`);
     }
-    const child = this.#running();
-    this.#uses++;
-    const late = new AbortController();
-    const patience = this.#options.clock.sleep(this.#options.patienceMs, { signal: late.signal }).then(
-      () => `admission took longer than ${this.#options.patienceMs} ms`,
-      () => '',
-    );
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const into = this.#path(digest, `wasm.${process.pid}.new`);
+    const outcome = await this.#examiner.examine({ digest, path, size, into });
+    if (typeof outcome === 'string') return refused(digest, 'MODULE_STALLED', outcome);
+    await this.#keep(outcome, into);
+    return outcome.verdict;
+  }
+
+  /** The module first, then the verdict. */
+  async #keep({ verdict, rewrittenBytes }: Admitted, written: string): Promise<void> {
+    const path = this.#path(verdict.digest, 'json');
+    await this.#removeOthers(verdict.digest, written);
+    if (rewrittenBytes > 0) await rename(written, this.#rewritten(verdict.digest));
+    const aside = `${path}.${process.pid}.new`;
     try {
-      const outcome = await Promise.race([exchange(child, module, size), patience]);
-      if (typeof outcome !== 'string') return outcome;
-      this.#end();
-      return refused(module.digest, 'MODULE_STALLED', outcome);
-    } finally {
-      late.abort();
-      void this.#endWhenIdle(this.#uses);
+      await using file = await open(aside, 'w', 0o600);
+      await file.writeFile(JSON.stringify({ version: VERSION, verdict, rewrittenBytes }));
+      await file.sync();
+      await rename(aside, path);
+    } catch (error) {
+      // A verdict that cannot be kept is found again.
+      process.emitWarning(`Cannot keep a module's verdict: ${messageOf(error)}`);
     }
   }
 
-  #running(): ChildProcess {
-    const running = this.#process;
-    if (running !== undefined && running.exitCode === null && running.signalCode === null) return running;
-    const { node, insecureTrustedGuests } = this.#options;
-    const insecure = insecureTrustedGuests && !ffiAvailable();
-    const plan: LaunchPlan = { entry: 'admission', inherited: false, grants: [], flags: FLAGS, insecure, config: {} };
-    const child = spawn(node, ['--no-warnings', fileURLToPath(entryUrl('launcher')), JSON.stringify(plan)], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { NODE_NO_WARNINGS: '1' },
-      cwd: '/',
-    });
-    child.on('error', () => {});
-    child.stdin?.on('error', () => {});
-    this.#process = child;
-    return child;
-  }
-
-  async #endWhenIdle(use: number): Promise<void> {
-    await this.#options.clock.sleep(this.#options.idleMs).catch(() => {});
-    if (this.#uses === use) this.#end();
-  }
-
-  #end(): void {
-    this.#process?.kill('SIGKILL');
-    this.#process = undefined;
+  /** What other versions of the rewriter left, and processes that ended in between. Sandboxes that have such a file open keep it. */
+  async #removeOthers(digest: string, written: string): Promise<void> {
+    const prefix = this.#path(digest, '');
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name);
+      if (path.startsWith(prefix) && path !== written) await rm(path, { force: true });
+    }
   }
 }
 
-/** The verdict; a text when the process ended over the module or answered what is no verdict. */
-async function exchange(child: ChildProcess, module: WorkloadSpec['module'], size: number): Promise<Verdict | string> {
-  const { stdin, stdout } = child;
-  if (stdin === null || stdout === null) return 'admission could not be started';
-  const answer = readAnswer(child, module.digest);
-  const asked = Buffer.from(JSON.stringify({ digest: module.digest, size }));
-  const header = Buffer.alloc(4);
-  header.writeUInt32LE(asked.byteLength);
-  stdin.write(Buffer.concat([header, asked]));
-  let sent = 0;
-  for await (const piece of createReadStream(module.path)) {
-    sent += (piece as Buffer).byteLength;
-    if (!stdin.write(piece) && !stdin.destroyed)
-      await Promise.race([once(stdin, 'drain').catch(() => {}), once(child, 'exit')]);
-    if (stdin.destroyed || child.exitCode !== null || child.signalCode !== null) break;
-  }
-  if (sent < size && !stdin.destroyed && child.exitCode === null) return 'the module became shorter while it was read';
-  return answer;
-}
-
-function readAnswer(child: ChildProcess, digest: string): Promise<Verdict | string> {
-  return new Promise((resolve) => {
-    const pieces: Buffer[] = [];
-    let held = 0;
-    function done(outcome: Verdict | string): void {
-      child.stdout?.off('data', take);
-      child.off('close', closed);
-      resolve(outcome);
-    }
-    function take(piece: Buffer): void {
-      pieces.push(piece);
-      held += piece.byteLength;
-      if (held < 4) return;
-      const all = Buffer.concat(pieces);
-      const length = all.readUInt32LE(0);
-      if (length > MAX_VERDICT_BYTES || held > 4 + length) done('admission answered what is no verdict');
-      else if (held === 4 + length)
-        done(parseVerdict(all.toString('utf8', 4), digest) ?? 'admission answered what is no verdict');
-    }
-    function closed(code: number | null, signal: string | null): void {
-      done(`the admission process ended over it (${signal ?? `exit code ${code}`})`);
-    }
-    child.stdout?.on('data', take);
-    child.on('close', closed);
-  });
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 function refused(digest: string, code: RefusalCode, message: string): Verdict {
   return { digest, kind: 'unknown', wasi: [], exports: [], imports: [], refusal: { code, message } };
-}
-
-/** A verdict that cannot be kept is found again. */
-async function remember(path: string, verdict: Verdict): Promise<void> {
-  const aside = `${path}.${process.pid}.new`;
-  try {
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-    await writeFile(aside, JSON.stringify({ version: VERDICTS, verdict }), { mode: 0o600 });
-    await rename(aside, path);
-  } catch (error) {
-    process.emitWarning(`Cannot keep a module's verdict: ${messageOf(error)}`);
-  }
 }

@@ -16,6 +16,7 @@ import {
 } from './binary.ts';
 import type { RefusalCode } from './errors.ts';
 import { PROVIDED } from './provided.ts';
+import { ENGINE } from './shape.ts';
 
 const MAGIC = 0x6d736100;
 const CORE_VERSION = 1;
@@ -64,7 +65,8 @@ function inspectCore(bytes: Uint8Array<ArrayBuffer>, digest: string): Verdict {
     const verdict = { digest, kind: kindOf(exports), wasi: flavours(imports), exports, imports };
     if (invalid !== undefined)
       return { ...verdict, ...refuse('MODULE_CORRUPT', `the module is not valid: ${invalid}`) };
-    return { ...verdict, ...(missingImports(imports, sharedMemoriesOf(bytes)) ?? noEntrypoint(exports)) };
+    const missing = missingImports(imports, sharedMemoriesOf(bytes));
+    return { ...verdict, ...(reservedName(imports, exports) ?? missing ?? noEntrypoint(exports)) };
   } catch (error) {
     if (!(error instanceof BinaryError)) throw error;
     const refusal = refuse('MODULE_CORRUPT', `the module is corrupt: ${error.message}`);
@@ -93,6 +95,17 @@ function outside(bytes: Uint8Array): { imports: Import[]; exports: Export[] } {
     if (section.id === SECTION.export) exports = readExports(bytes, section);
   }
   return { imports, exports };
+}
+
+/** What the rewriter adds is told by its name: a guest has none like it. */
+function reservedName(imports: readonly Import[], exports: readonly Export[]) {
+  const names = [...imports.map(({ module }) => module), ...exports.map(({ name }) => name)];
+  const reserved = names.find((name) => name.startsWith(ENGINE));
+  if (reserved === undefined) return undefined;
+  return refuse(
+    'MODULE_RESERVED_NAME',
+    `the module uses the name '${reserved.slice(0, 200)}'; names that begin with '${ENGINE}' are the runtime's own`,
+  );
 }
 
 function kindOf(exports: readonly Export[]): Verdict['kind'] {

@@ -1,44 +1,76 @@
 /**
- * The admission process: bytes in, verdict out, one module at a time. It has no network, no guest, no file: what it needs comes by
- * standard input, and a module that breaks or stalls it has broken or stalled nothing else. See `admission.ts` for its node side.
+ * The admission process: bytes in, verdict and rewritten bytes out, one module at a time. It has no network, no guest, no file: what it
+ * needs comes by standard input, and a module that breaks or stalls it has broken or stalled nothing else. Its node side is
+ * `examiner.ts`.
  *
- * In: 4 bytes of length (little endian), JSON `{digest, size}`, then `size` bytes. Out: 4 bytes of length, JSON verdict.
+ * In: 4 bytes of length (little endian), JSON `{digest, size}`, then `size` bytes. Out: 4 bytes of length, JSON `{verdict,
+ * rewrittenBytes}`, then so many bytes.
  */
 import { refuseSystemCalls } from '#kit/os';
 import { launched } from '../sandbox/launch.ts';
-import { inspect } from './inspect.ts';
+import { examine } from './examine.ts';
 
 interface Asked {
   readonly digest: string;
   readonly size: number;
 }
 
-let held: Buffer[] = [];
-let bytes = 0;
-let asked: Asked | undefined;
+const LENGTH_BYTES = 4;
 
-function take(length: number): Buffer {
-  const all = held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held);
-  held = [all.subarray(length)];
-  bytes -= length;
-  return all.subarray(0, length);
+/** A part of what comes in: filled piece by piece, in place, since a module is large. */
+class Part {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  #filled = 0;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+  }
+
+  get isFull(): boolean {
+    return this.#filled === this.bytes.byteLength;
+  }
+
+  /** Takes what it needs and answers the rest. */
+  take(piece: Buffer): Buffer {
+    const taken = piece.subarray(0, this.bytes.byteLength - this.#filled);
+    this.bytes.set(taken, this.#filled);
+    this.#filled += taken.byteLength;
+    return piece.subarray(taken.byteLength);
+  }
 }
 
-function answer(): boolean {
-  if (asked === undefined) {
-    if (bytes < 4) return false;
-    const length = Buffer.concat(held).readUInt32LE(0);
-    if (bytes < 4 + length) return false;
-    asked = JSON.parse(take(4 + length).toString('utf8', 4)) as Asked;
+let asked: Asked | undefined;
+let length = new Part(LENGTH_BYTES);
+let question: Part | undefined;
+let module: Part | undefined;
+
+function take(piece: Buffer): void {
+  while (piece.byteLength > 0 || module?.isFull === true) {
+    if (module !== undefined) {
+      piece = module.take(piece);
+      if (module.isFull) answer(module.bytes);
+    } else if (question !== undefined) {
+      piece = question.take(piece);
+      if (!question.isFull) continue;
+      asked = JSON.parse(Buffer.from(question.bytes).toString()) as Asked;
+      module = new Part(asked.size);
+    } else {
+      piece = length.take(piece);
+      if (length.isFull) question = new Part(new DataView(length.bytes.buffer).getUint32(0, true));
+    }
   }
-  if (bytes < asked.size) return false;
-  const module = new Uint8Array(take(asked.size));
-  const verdict = Buffer.from(JSON.stringify(inspect(module, asked.digest)));
-  const header = Buffer.alloc(4);
-  header.writeUInt32LE(verdict.byteLength);
-  process.stdout.write(Buffer.concat([header, verdict]));
-  asked = undefined;
-  return true;
+}
+
+function answer(bytes: Uint8Array<ArrayBuffer>): void {
+  const { verdict, rewritten } = examine(bytes, asked?.digest ?? '');
+  length = new Part(LENGTH_BYTES);
+  question = undefined;
+  module = undefined;
+  const told = Buffer.from(JSON.stringify({ verdict, rewrittenBytes: rewritten?.byteLength ?? 0 }));
+  const header = Buffer.alloc(LENGTH_BYTES);
+  header.writeUInt32LE(told.byteLength);
+  process.stdout.write(Buffer.concat([header, told]));
+  if (rewritten !== undefined) process.stdout.write(rewritten);
 }
 
 try {
@@ -47,9 +79,5 @@ try {
   // A kernel without it: Landlock and the missing rights of the process have to do.
 }
 
-process.stdin.on('data', (piece: Buffer) => {
-  held.push(piece);
-  bytes += piece.byteLength;
-  while (answer());
-});
+process.stdin.on('data', take);
 process.stdin.on('end', () => process.exit(0));

@@ -11,6 +11,7 @@ const ENTRIES = {
   launcher: 'runtime/sandbox/launcher.ts',
   loop: 'runtime/sandbox/loop.ts',
   'guest-thread': 'runtime/wasi/threads/main.ts',
+  offload: 'runtime/wasi/core/offload-main.ts',
   admission: 'runtime/module/main.ts',
   certificates: 'kube/certificates/main.ts',
 } as const;

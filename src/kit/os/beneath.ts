@@ -11,6 +11,7 @@ import {
   linkName,
   makeDirectory,
   makeLink,
+  modeOf,
   type Name,
   type NewTime,
   OPEN,
@@ -47,6 +48,20 @@ export function openAt({ directory, path, cross }: Path, flags: number, mode: nu
   const result = openBeneath(directory, path, { flags, mode, stay: !cross });
   if (result !== -constants.errno.EXDEV) return result;
   return cross || leaves(directory, path) === -constants.errno.EXDEV ? LEAVES : CROSSES;
+}
+
+/** As `openAt`, with the type and the permissions of what was opened. */
+export function openAndLook(
+  path: Path,
+  flags: number,
+  mode: number,
+): { readonly fd: number; readonly mode: number } | Result {
+  const fd = openAt(path, flags, mode);
+  if (fd < 0) return fd;
+  const found = modeOf(fd);
+  if (found >= 0) return { fd, mode: found };
+  closeDescriptor(fd);
+  return found;
 }
 
 function withPath<T>(path: Path, follow: boolean, use: (fd: number) => T | Result): T | Result {

@@ -126,6 +126,12 @@ export function leaves(directory: number, path: string): Result {
   return result >= 0 ? 0 : result;
 }
 
+/** Opens a path of the host as far as the kernel knows it without asking a file system: -EAGAIN else. Nothing is read from it. */
+export function openCached(path: string): Result {
+  const AT_FDCWD = -100;
+  return resolve(AT_FDCWD, path, { flags: OPEN.PATH, mode: 0, resolve: RESOLVE_CACHED });
+}
+
 interface How {
   readonly flags: number;
   readonly mode: number;

@@ -26,7 +26,7 @@ export async function createWasi(options: WasiOptions = {}): Promise<Wasi> {
   options.signal?.throwIfAborted();
   const host = new Host(options);
   try {
-    host.open();
+    await host.open();
     return host;
   } catch (error) {
     await host[Symbol.asyncDispose]();
@@ -63,8 +63,8 @@ class Host implements Wasi {
     this.#table = new DescriptorTable(this.#limits.descriptors);
   }
 
-  open(): void {
-    fillTable(this.#table, this.#options, (bytes) => {
+  async open(): Promise<void> {
+    await fillTable(this.#table, this.#options, (bytes) => {
       this.#bytesWritten += bytes;
     });
     this.#options.signal?.addEventListener('abort', this.#abort, { once: true });

@@ -31,14 +31,18 @@ export function limitsOf({ limits }: WasiOptions): WasiLimits {
 }
 
 /** Opens everything, in order. On an error the caller closes the table. */
-export function fillTable(table: DescriptorTable, options: WasiOptions, count: (bytes: number) => void): void {
+export async function fillTable(
+  table: DescriptorTable,
+  options: WasiOptions,
+  count: (bytes: number) => void,
+): Promise<void> {
   const { stdin, stdout, stderr, terminals = {}, listeners = [] } = options;
   const limits = limitsOf(options);
   table.add(new InputStream(stdin, terminals.stdin));
   table.add(new OutputStream(stdout, { terminal: terminals.stdout ?? false, count }));
   table.add(new OutputStream(stderr, { terminal: terminals.stderr ?? false, count }));
   for (const listener of listeners) table.add(new ListenerSocket(listener, limits));
-  for (const directory of openPreopens(options, limits)) table.add(directory);
+  for (const directory of await openPreopens(options, limits)) table.add(directory);
 }
 
 type Instance = Pick<P1Context, 'memory' | 'table' | 'ended' | 'exit' | 'trap'>;

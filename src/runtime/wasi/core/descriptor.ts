@@ -3,6 +3,7 @@
  * the rest fails as wasmtime's preview 1 does: EBADF for a wrong kind, ENOTDIR, ENOTSOCK and ESPIPE where programs test for them.
  */
 import { fail } from './errno.ts';
+import type { Maybe } from './maybe.ts';
 import type { FileStat, Times } from './stat.ts';
 
 export const FILETYPE = {
@@ -75,36 +76,41 @@ export interface WaitOptions {
 
 export abstract class Descriptor {
   abstract fdstat(): FdStat;
-  abstract filestat(): FileStat;
+  abstract filestat(): Maybe<FileStat>;
 
-  close(): void | Promise<void> {}
+  /** Bytes that this process holds behind it for the guest: buffers, listings. */
+  get heldBytes(): number {
+    return 0;
+  }
+
+  close(): Maybe<void> {}
 
   setFlags(_flags: number): void {
     throw fail('BADF');
   }
 
   /** Reads into the buffers at the descriptor's position; 0 is the end. */
-  read(_buffers: Buffers): number | Promise<number> {
+  read(_buffers: Buffers): Maybe<number> {
     throw fail('BADF');
   }
 
-  write(_buffers: Buffers): number | Promise<number> {
+  write(_buffers: Buffers): Maybe<number> {
     throw fail('BADF');
   }
 
-  readAt(_buffers: Buffers, _offset: bigint): number | Promise<number> {
+  readAt(_buffers: Buffers, _offset: bigint): Maybe<number> {
     throw fail('BADF');
   }
 
-  writeAt(_buffers: Buffers, _offset: bigint): number {
+  writeAt(_buffers: Buffers, _offset: bigint): Maybe<number> {
     throw fail('BADF');
   }
 
-  seek(_offset: bigint, _whence: Whence): bigint {
+  seek(_offset: bigint, _whence: Whence): Maybe<bigint> {
     throw fail('BADF');
   }
 
-  setTimes(_times: Times): void {
+  setTimes(_times: Times): Maybe<void> {
     throw fail('BADF');
   }
 

@@ -3,30 +3,19 @@
  * (never above the directory, also when somebody renames at the same time). Where a call acts on a name and not on a file,
  * the parent is opened that way first and the call gets the name alone.
  */
-import { closeSync } from 'node:fs';
-import {
-  type FileStatus,
-  linkName,
-  makeDirectory,
-  makeLink,
-  type Name,
-  OPEN,
-  openBeneath,
-  type Result,
-  readLink,
-  removeName,
-  renameName,
-  setTimes,
-  statusOf,
-} from '#kit/os';
+import { constants } from 'node:os';
+import { CROSSES, closeDescriptor, type FileStatus, modeOf, OPEN, type PathOfName, type Result } from '#kit/os';
+import { BLOCKING, type Blocking } from './blocking.ts';
 import { Descriptor, FDFLAGS, type FdStat, FILETYPE, RIGHTS } from './descriptor.ts';
-import { check, ERRNO, errnoFromLinux, fail } from './errno.ts';
-import { type ListingEntry, readListing } from './listing.ts';
+import { check, fail } from './errno.ts';
+import { Handle, passed, pathError } from './handle.ts';
+import { bytesOf, type ListingEntry, listingOf, readNamesInParts } from './listing.ts';
+import { type Maybe, then } from './maybe.ts';
 import { OpenFile } from './open-file.ts';
 import { type DeviceNumbers, type FileStat, filetypeOf, type Times } from './stat.ts';
 
 export interface DirectoryOptions {
-  readonly fd: number;
+  readonly handle: Handle;
   readonly readOnly: boolean;
   /** The guest path that it was preopened as. */
   readonly preopen?: string | undefined;
@@ -77,55 +66,70 @@ const INHERITING_RIGHTS =
   RIGHTS.FD_FILESTAT_SET_SIZE |
   RIGHTS.POLL_FD_READWRITE;
 
+/** Calls that follow a path, and calls on its last name. */
+type PathCall = 'openAt' | 'openAndLook' | 'statusAt' | 'setTimesAt' | 'existsAt';
+type NameCall = 'makeDirectoryAt' | 'removeAt' | 'makeLinkAt' | 'readLinkAt';
+type Rest<Name extends keyof Blocking> = Parameters<Blocking[Name]> extends [unknown, ...infer Others] ? Others : never;
+
 export class Directory extends Descriptor {
   readonly #directory: DirectoryOptions;
+  readonly #handle: Handle;
   #listing: readonly ListingEntry[] | undefined;
+  #heldBytes = 0;
 
   constructor(directory: DirectoryOptions) {
     super();
     this.#directory = directory;
+    this.#handle = directory.handle;
   }
 
   get preopen(): string | undefined {
     return this.#directory.preopen;
   }
 
-  /** A directory beneath this one, as a preopen of its own. */
-  reopen(path: string, { preopen }: { preopen: string }): Directory {
-    return new Directory({ ...this.#directory, preopen, fd: this.#open(path, OPEN.RDONLY | OPEN.DIRECTORY) });
+  override get heldBytes(): number {
+    return this.#heldBytes;
   }
 
-  override close(): void {
-    closeSync(this.#directory.fd);
+  /** A directory beneath this one, as a preopen of its own. */
+  async reopen(path: string, { preopen }: { preopen: string }): Promise<Directory> {
+    const request = { follow: true, oflags: OFLAGS.DIRECTORY, fdflags: 0, read: true, write: false };
+    const { handle } = await this.#openHandle(path, openFlags(request));
+    return new Directory({ ...this.#directory, preopen, handle });
+  }
+
+  override close(): Maybe<void> {
+    return then(this.#handle.close(), () => {});
   }
 
   fdstat(): FdStat {
     return { filetype: FILETYPE.DIRECTORY, flags: 0, rights: PREOPEN_RIGHTS, inheriting: INHERITING_RIGHTS };
   }
 
-  filestat(): FileStat {
-    return this.#directory.devices.statOf(check(statusOf(this.#directory.fd)));
+  filestat(): Maybe<FileStat> {
+    return then(this.#handle.call('statusOf', this.#handle.fd), (status) => this.#statOf(status));
   }
 
-  override setTimes(times: Times): void {
+  override setTimes(times: Times): Maybe<void> {
     this.#needWritable();
-    check(setTimes(this.#directory.fd, times));
+    return then(this.#handle.call('setTimes', this.#handle.fd, times), done);
   }
 
-  open(path: string, request: OpenRequest): OpenFile | Directory {
-    const { readOnly, devices, maxEntries } = this.#directory;
+  open(path: string, request: OpenRequest): Maybe<OpenFile | Directory> {
+    const { readOnly } = this.#directory;
     if ((request.oflags & OFLAGS.DIRECTORY) !== 0 && (request.oflags & OFLAGS.CREAT) !== 0) throw fail('INVAL');
-    const fd = readOnly ? this.#openReadOnly(path, request) : this.#open(path, openFlags(request));
-    const status = statusOf(fd);
-    if (typeof status === 'number') {
-      closeSync(fd);
-      throw fail(errnoFromLinux(-status));
-    }
-    const filetype = filetypeOf(status.mode >> 12);
-    if (filetype === FILETYPE.DIRECTORY) return new Directory({ fd, readOnly, devices, maxEntries });
+    return readOnly
+      ? this.#openReadOnly(path, request)
+      : then(this.#openHandle(path, openFlags(request)), (opened) => this.#opened(opened, request));
+  }
+
+  #opened({ handle, mode }: Opened, request: OpenRequest): OpenFile | Directory {
+    const { readOnly, devices, maxEntries } = this.#directory;
+    const filetype = filetypeOf(mode >> 12);
+    if (filetype === FILETYPE.DIRECTORY) return new Directory({ handle, readOnly, devices, maxEntries });
     const writable = request.write || (request.oflags & OFLAGS.TRUNC) !== 0;
     return new OpenFile({
-      fd,
+      handle,
       filetype,
       readable: request.read,
       writable,
@@ -136,117 +140,163 @@ export class Directory extends Descriptor {
   }
 
   /** What exists opens for reading; what would be changed or made is refused as on a read-only mount. */
-  #openReadOnly(path: string, request: OpenRequest): number {
+  #openReadOnly(path: string, request: OpenRequest): Maybe<OpenFile | Directory> {
     const { oflags } = request;
     const plain = { ...request, write: false, oflags: oflags & OFLAGS.DIRECTORY };
-    const fd = openBeneath(this.#directory.fd, checked(path), { flags: openFlags(plain) });
-    if (fd < 0) throw fail(errnoOfPath(fd) === ERRNO.NOENT && (oflags & OFLAGS.CREAT) !== 0 ? 'ROFS' : errnoOfPath(fd));
-    const exists = (oflags & OFLAGS.CREAT) !== 0 && (oflags & OFLAGS.EXCL) !== 0;
-    if (!exists && !request.write && (oflags & OFLAGS.TRUNC) === 0) return fd;
-    closeSync(fd);
-    throw fail(exists ? 'EXIST' : 'ROFS');
+    const creates = (oflags & OFLAGS.CREAT) !== 0;
+    const exists = creates && (oflags & OFLAGS.EXCL) !== 0;
+    return then(this.#tryOpen(path, openFlags(plain)), (opened) => {
+      if (opened === -constants.errno.ENOENT && creates) throw fail('ROFS');
+      if (typeof opened === 'number') throw pathError(opened);
+      if (!exists && !request.write && (oflags & OFLAGS.TRUNC) === 0) return this.#opened(opened, request);
+      void opened.handle.close();
+      throw fail(exists ? 'EXIST' : 'ROFS');
+    });
   }
 
-  #open(path: string, flags: number): number {
+  #openHandle(path: string, flags: number): Maybe<Opened> {
+    return then(this.#tryOpen(path, flags), (opened) => {
+      if (typeof opened === 'number') throw pathError(opened);
+      return opened;
+    });
+  }
+
+  /** Opens a path here, or on a helper thread, where the mount of what was opened is not known yet. */
+  #tryOpen(path: string, flags: number): Maybe<Opened | Result> {
+    const { fd, mount } = this.#handle;
     const mode = (flags & OPEN.CREAT) !== 0 ? 0o666 : 0;
-    return checkPath(openBeneath(this.#directory.fd, checked(path), { flags, mode }));
-  }
-
-  stat(path: string, options: { follow: boolean }): FileStat {
-    return this.#withPath(path, options, (fd) => this.#directory.devices.statOf(check(statusOf(fd) as FileStatus)));
-  }
-
-  setTimesAt(path: string, times: Times, options: { follow: boolean }): void {
-    this.#needWritable();
-    this.#withPath(path, options, (fd) => check(setTimes(fd, times)));
-  }
-
-  /** Opens what a path leads to without reading rights, for calls on the thing itself. */
-  #withPath<T>(path: string, { follow }: { follow: boolean }, use: (fd: number) => T): T {
-    const fd = this.#open(path, OPEN.PATH | (follow ? 0 : OPEN.NOFOLLOW));
-    try {
-      return use(fd);
-    } finally {
-      closeSync(fd);
+    const at = { directory: fd, path: checked(path), cross: false };
+    if (this.#handle.local) {
+      const opened = BLOCKING.openAt(at, flags, mode);
+      if (opened >= 0) return this.#look(opened, mount);
+      if (opened !== CROSSES) return opened;
     }
+    return this.#handle.away('openAndLook', { ...at, cross: true }, flags, mode).then((opened) => {
+      return typeof opened === 'number' ? opened : { handle: new Handle(opened.fd), mode: opened.mode };
+    });
   }
 
-  makeDirectory(path: string): void {
+  #look(fd: number, mount: Handle['mount']): Opened | Result {
+    const mode = modeOf(fd);
+    if (mode >= 0) return { handle: new Handle(fd, mount), mode };
+    closeDescriptor(fd);
+    return mode;
+  }
+
+  stat(path: string, { follow }: { follow: boolean }): Maybe<FileStat> {
+    return then(this.#followed('statusAt', path, follow), (status) => this.#statOf(status));
+  }
+
+  setTimesAt(path: string, times: Times, { follow }: { follow: boolean }): Maybe<void> {
     this.#needWritable();
-    this.#withName(path, ({ directory, name }) => makeDirectory(directory, name));
+    return then(this.#followed('setTimesAt', path, { ...times, follow }), done);
   }
 
-  remove(path: string, options: { kind: 'file' | 'directory' }): void {
+  makeDirectory(path: string): Maybe<void> {
     this.#needWritable();
-    this.#withName(path, ({ directory, name }) => removeName(directory, name, options));
+    return then(this.#named('makeDirectoryAt', path), done);
   }
 
-  rename(path: string, to: { directory: Directory; path: string }): void {
+  remove(path: string, { kind }: { kind: 'file' | 'directory' }): Maybe<void> {
+    this.#needWritable();
+    return then(this.#named('removeAt', path, kind), done);
+  }
+
+  rename(path: string, to: { directory: Directory; path: string }): Maybe<void> {
     this.#needWritable();
     to.directory.#needWritable();
-    this.#withName(path, (from) => to.directory.#withName(to.path, (next) => renameName(from, next)));
+    return this.#named2('renameAt', path, to);
   }
 
-  link(path: string, to: { directory: Directory; path: string }): void {
+  link(path: string, to: { directory: Directory; path: string }): Maybe<void> {
     this.#needWritable();
     to.directory.#needWritable();
-    this.#refuseSlash(path);
-    this.#withName(path, (from) => to.directory.#withName(to.path, (next) => linkName(from, next)));
+    return then(this.#refuseSlash(path), () => this.#named2('linkAt', path, to));
   }
 
   /** The target is text and may lead nowhere; it is checked whenever it is followed. Absolute ones never could be. */
-  symlink(target: string, path: string): void {
+  symlink(target: string, path: string): Maybe<void> {
     this.#needWritable();
     if (target.startsWith('/')) throw fail('PERM');
     if (target.includes('\0')) throw fail('INVAL');
-    this.#withName(path, (to) => makeLink(target, to));
+    return then(this.#named('makeLinkAt', path, target), done);
   }
 
-  readLink(path: string): Uint8Array {
-    this.#refuseSlash(path, 'INVAL');
-    let text: Uint8Array = new Uint8Array();
-    this.#withName(path, ({ directory, name }) => {
-      const result = readLink(directory, name);
-      if (typeof result === 'number') return result;
-      text = result;
-      return 0;
-    });
-    return text;
+  readLink(path: string): Maybe<Uint8Array> {
+    return then(this.#refuseSlash(path, 'INVAL'), () => this.#named('readLinkAt', path)) as Maybe<Uint8Array>;
   }
 
   /** Entries from the cookie on. The listing is taken anew at cookie 0, and stays as it was for the later ones. */
   async list(cookie: bigint): Promise<readonly ListingEntry[]> {
-    if (cookie === 0n || this.#listing === undefined) {
-      this.#listing = await readListing(this.#directory.fd, { maxEntries: this.#directory.maxEntries });
-    }
-    return cookie >= BigInt(this.#listing.length) ? [] : this.#listing.slice(Number(cookie));
+    const listing = cookie === 0n || this.#listing === undefined ? await this.#read() : this.#listing;
+    return cookie >= BigInt(listing.length) ? [] : listing.slice(Number(cookie));
+  }
+
+  async #read(): Promise<readonly ListingEntry[]> {
+    const { maxEntries } = this.#directory;
+    const { fd, local } = this.#handle;
+    const names = local
+      ? await this.#handle.during(readNamesInParts(fd, maxEntries))
+      : check(await this.#handle.away('readNames', fd, maxEntries));
+    this.#listing = listingOf(names as Exclude<typeof names, number>);
+    this.#heldBytes = bytesOf(this.#listing);
+    return this.#listing;
   }
 
   /** A trailing slash makes the kernel follow a last link, wherever it leads: such a path names a directory or nothing. */
-  #refuseSlash(path: string, error: 'PERM' | 'INVAL' = 'PERM'): void {
-    if (!path.endsWith('/')) return;
-    this.#withPath(path, { follow: true }, () => {
+  #refuseSlash(path: string, error: 'PERM' | 'INVAL' = 'PERM'): Maybe<void> {
+    if (!path.endsWith('/')) return undefined;
+    return then(this.#followed('existsAt', path), () => {
       throw fail(error);
     });
   }
 
-  #withName(path: string, use: (name: Name) => Result): Result {
-    const { parent, name } = split(checked(path));
-    if (name === '..' || name === '../') this.#withPath(path, { follow: true }, () => 0);
-    if (parent === '') {
-      return check(use({ directory: this.#directory.fd, name }));
+  /** A call that follows a path, here or on a helper thread. Throws what it failed with. */
+  #followed<Name extends PathCall>(call: Name, path: string, ...rest: Rest<Name>): Maybe<ReturnType<Blocking[Name]>> {
+    const at = { directory: this.#handle.fd, path: checked(path), cross: false };
+    return this.#handle.crossing(call, at, rest);
+  }
+
+  #named<Name extends NameCall>(call: Name, path: string, ...rest: Rest<Name>): Maybe<ReturnType<Blocking[Name]>> {
+    return this.#handle.crossing(call, this.#nameOf(path), rest);
+  }
+
+  #named2(call: 'renameAt' | 'linkAt', path: string, to: { directory: Directory; path: string }): Maybe<void> {
+    const from = this.#nameOf(path);
+    const next = to.directory.#nameOf(to.path);
+    if (this.#handle.local && to.directory.#handle.local) {
+      const result = BLOCKING[call](from, next);
+      if (result !== CROSSES) return done(passed(result));
     }
-    const directory = this.#open(parent, OPEN.PATH | OPEN.DIRECTORY);
-    try {
-      return check(use({ directory, name }));
-    } finally {
-      closeSync(directory);
-    }
+    // Either directory may be the one that does not answer.
+    const foreign = this.#handle.local ? to.directory.#handle : this.#handle;
+    const both = foreign.away(call, { ...from, cross: true }, { ...next, cross: true });
+    const held = to.directory.#handle.during(this.#handle.during(both));
+    return held.then((result) => done(passed(result)));
+  }
+
+  #nameOf(path: string): PathOfName {
+    return { directory: this.#handle.fd, ...split(checked(path)), cross: false };
+  }
+
+  #statOf(status: FileStatus | Result): FileStat {
+    return this.#directory.devices.statOf(check(status) as FileStatus);
   }
 
   #needWritable(): void {
     if (this.#directory.readOnly) throw fail('ROFS');
   }
+}
+
+/** What was opened, with its type and permissions. */
+interface Opened {
+  readonly handle: Handle;
+  readonly mode: number;
+}
+
+/** For calls that answer nothing. */
+function done(result: unknown): void {
+  check(result);
 }
 
 function openFlags({ follow, oflags, fdflags, read, write }: OpenRequest): number {
@@ -279,15 +329,4 @@ function split(path: string): { parent: string; name: string } {
   while (end > 0 && path[end - 1] === '/') end--;
   const start = path.lastIndexOf('/', end - 1) + 1;
   return { parent: path.slice(0, start), name: path.slice(start, end) + (end < path.length ? '/' : '') };
-}
-
-/** The kernel's answer for a path that leaves the directory is EXDEV; programs know it as EPERM. */
-function errnoOfPath(result: number): number {
-  const errno = errnoFromLinux(-result);
-  return errno === ERRNO.XDEV ? ERRNO.PERM : errno;
-}
-
-function checkPath(result: Result): number {
-  if (result < 0) throw fail(errnoOfPath(result));
-  return result;
 }

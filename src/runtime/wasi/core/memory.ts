@@ -2,12 +2,15 @@
  * The guest's linear memory as the host sees it. Every pointer comes from the guest: each access is checked, and one that is
  * out of bounds fails with EFAULT. Growing replaces the buffer, so no view is kept across calls or waits.
  */
+import { addressOf } from '#kit/os';
 import { fail } from './errno.ts';
 
 export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
   #buffer: ArrayBufferLike = new ArrayBuffer(0);
   #view = new DataView(this.#buffer);
+  /** Where the buffer is in this process; 0 until somebody asks. */
+  #base = 0;
 
   attach(memory: WebAssembly.Memory): void {
     this.#memory = memory;
@@ -23,6 +26,13 @@ export class GuestMemory {
     const size = length >>> 0;
     const view = this.#at(start, size);
     return new Uint8Array(view.buffer as ArrayBuffer, start, size);
+  }
+
+  /** Where bytes of the guest are in this process, for system calls; good until the next wait. */
+  address(pointer: number, length: number): number {
+    this.#at(pointer, length);
+    if (this.#base === 0) this.#base = addressOf(this.#buffer as ArrayBuffer);
+    return this.#base + pointer;
   }
 
   u8(pointer: number): number {
@@ -61,6 +71,7 @@ export class GuestMemory {
     if (this.#memory !== undefined && this.#buffer !== this.#memory.buffer) {
       this.#buffer = this.#memory.buffer;
       this.#view = new DataView(this.#buffer);
+      this.#base = 0;
     }
     if (start + size > this.#view.byteLength) throw fail('FAULT');
     return this.#view;

@@ -4,10 +4,14 @@ import { Directory } from './directory.ts';
 import { fail } from './errno.ts';
 import { OpenFile } from './open-file.ts';
 
+/** Of a descriptor that is open, in this process; the kernel's part is as large again. */
+const DESCRIPTOR_BYTES = 512;
+
 export class DescriptorTable {
   readonly #limit: number;
   readonly #slots: (Descriptor | undefined)[] = [];
   #used = 0;
+  #closed = false;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -17,14 +21,34 @@ export class DescriptorTable {
     return this.#used;
   }
 
-  /** Throws EMFILE at the limit; ask `reserve` before anything is opened for the guest. */
+  /** Bytes that the host holds for the guest beside its memory: descriptors, and what is behind them. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const descriptor of this.#slots)
+      if (descriptor !== undefined) bytes += DESCRIPTOR_BYTES + descriptor.heldBytes;
+    return bytes;
+  }
+
+  /**
+   * Throws EMFILE at the limit; ask `reserve` before anything is opened for the guest. What comes too late, from a call that outlived
+   * its guest, is closed.
+   */
   add(descriptor: Descriptor): number {
+    if (this.#closed) {
+      void descriptor.close();
+      throw fail('BADF');
+    }
     this.reserve();
-    let fd = this.#slots.indexOf(undefined);
-    if (fd < 0) fd = this.#slots.length;
+    const fd = this.#lowestFree();
     this.#slots[fd] = descriptor;
     this.#used++;
     return fd;
+  }
+
+  #lowestFree(): number {
+    if (this.#used === this.#slots.length) return this.#slots.length;
+    const fd = this.#slots.indexOf(undefined);
+    return fd < 0 ? this.#slots.length : fd;
   }
 
   reserve(): void {
@@ -67,10 +91,17 @@ export class DescriptorTable {
     return replaced;
   }
 
-  /** Empties the table and closes what was in it, whatever fails. */
+  /** Empties the table and closes what was in it, whatever fails. Waits for nothing that may never answer. */
   async closeAll(): Promise<void> {
+    this.#closed = true;
     const open = this.#slots.splice(0).filter((descriptor) => descriptor !== undefined);
     this.#used = 0;
-    await Promise.allSettled(open.map(async (descriptor) => descriptor.close()));
+    for (const descriptor of open) {
+      try {
+        void Promise.resolve(descriptor.close()).catch(() => {});
+      } catch {
+        // It is closed all the same.
+      }
+    }
   }
 }

@@ -1,8 +1,10 @@
 /** What the functions of preview 1 work on, and how they read their arguments from guest memory. */
+import { MOST_VECTORS, putVector } from '#kit/os';
 import type { WasiLimits } from '../contract.ts';
 import type { WasiClock } from '../core/clocks.ts';
 import type { Buffers } from '../core/descriptor.ts';
 import { fail } from '../core/errno.ts';
+import { type Maybe, then } from '../core/maybe.ts';
 import type { GuestMemory } from '../core/memory.ts';
 import type { DescriptorTable } from '../core/table.ts';
 import type { Layout } from './layout.ts';
@@ -33,17 +35,54 @@ export type P1Group = (context: P1Context, layout: Layout) => P1Functions;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const PATH_MAX = 4096;
+/** Up to here a path is taken unit by unit, which is quicker than the decoder where all is ASCII. */
+const SHORT_PATH = 64;
 
 /** A path in guest memory; EILSEQ where it is not UTF-8. */
 export function readPath({ memory }: P1Context, pointer: number, length: number): string {
   const bytes = memory.bytes(pointer, length);
   if (bytes.byteLength > PATH_MAX) throw fail('NAMETOOLONG');
+  if (bytes.byteLength <= SHORT_PATH) {
+    const text = ascii(bytes);
+    if (text !== undefined) return text;
+  }
   try {
     // A copy, because shared memory cannot be decoded in place.
     return decoder.decode(bytes.slice());
   } catch {
     throw fail('ILSEQ');
   }
+}
+
+function ascii(bytes: Uint8Array): string | undefined {
+  let text = '';
+  for (let at = 0; at < bytes.byteLength; at++) {
+    const unit = bytes[at] ?? 0;
+    if (unit >= 0x80) return undefined;
+    text += String.fromCharCode(unit);
+  }
+  return text;
+}
+
+/**
+ * As `readBuffers`, for a system call: puts the buffers by `putVector` and answers how many there are. More than a call takes are left
+ * out, as the kernel's short counts allow.
+ */
+export function putBuffers({ memory, limits }: P1Context, pointer: number, count: number): number {
+  const number = count >>> 0;
+  if (number > limits.buffers) throw fail('INVAL');
+  let room = limits.transferBytes;
+  let put = 0;
+  for (let index = 0; index < number; index++) {
+    const at = (pointer >>> 0) + index * 8;
+    const length = memory.u32(at + 4);
+    const address = memory.address(memory.u32(at), length);
+    if (length === 0 || room === 0 || put === MOST_VECTORS) continue;
+    const part = length < room ? length : room;
+    putVector(put++, address, part);
+    room -= part;
+  }
+  return put;
 }
 
 /** The buffers of a scatter or gather call, together at most `transferBytes` long; empty ones are left out. */
@@ -68,9 +107,9 @@ export function knownFlags(flags: number, known: number): number {
   return flags;
 }
 
-/** Lets `then` see a result, now or after the wait. */
-export function after<T>(result: T | Promise<T>, then: (value: T) => void): void | Promise<void> {
-  return result instanceof Promise ? result.then(then) : then(result);
+/** Lets `next` see a result, now or after the wait. */
+export function after<T>(result: Maybe<T>, next: (value: T) => void): Maybe<void> {
+  return then(result, next);
 }
 
 export function unsigned(value: bigint): bigint {

@@ -5,8 +5,9 @@ import { FDFLAGS } from '../core/descriptor.ts';
 import { Directory } from '../core/directory.ts';
 import { fail } from '../core/errno.ts';
 import type { ListingEntry } from '../core/listing.ts';
+import { OpenFile } from '../core/open-file.ts';
 import { ListenerSocket } from '../core/sockets.ts';
-import { after, knownFlags, type P1Context, type P1Functions, readBuffers, unsigned } from './context.ts';
+import { after, knownFlags, type P1Context, type P1Functions, putBuffers, readBuffers, unsigned } from './context.ts';
 import type { Layout } from './layout.ts';
 
 const ALL_FDFLAGS = FDFLAGS.APPEND | FDFLAGS.DSYNC | FDFLAGS.NONBLOCK | FDFLAGS.RSYNC | FDFLAGS.SYNC;
@@ -21,16 +22,37 @@ export function descriptorFunctions(context: P1Context, layout: Layout): P1Funct
 function transferFunctions(context: P1Context): P1Functions {
   const { memory, table } = context;
   return {
-    fd_read: (fd: number, buffers: number, count: number, result: number) =>
-      after(table.get(fd).read(readBuffers(context, buffers, count)), (size) => memory.setU32(result, size)),
-    fd_write: (fd: number, buffers: number, count: number, result: number) =>
-      after(table.get(fd).write(readBuffers(context, buffers, count)), (size) => memory.setU32(result, size)),
+    fd_read(fd: number, buffers: number, count: number, result: number) {
+      const descriptor = table.get(fd);
+      if (descriptor instanceof OpenFile && descriptor.here) {
+        const size = descriptor.readHere(putBuffers(context, buffers, count));
+        if (size >= 0) return memory.setU32(result, size);
+      }
+      return after(descriptor.read(readBuffers(context, buffers, count)), (size) => memory.setU32(result, size));
+    },
+    fd_write(fd: number, buffers: number, count: number, result: number) {
+      const descriptor = table.get(fd);
+      if (descriptor instanceof OpenFile && descriptor.here) {
+        return memory.setU32(result, descriptor.writeHere(putBuffers(context, buffers, count)));
+      }
+      return after(descriptor.write(readBuffers(context, buffers, count)), (size) => memory.setU32(result, size));
+    },
     fd_pread(fd: number, buffers: number, count: number, offset: bigint, result: number) {
-      const size = table.get(fd).readAt(readBuffers(context, buffers, count), unsigned(offset));
-      return after(size, (number) => memory.setU32(result, number));
+      const descriptor = table.get(fd);
+      const at = unsigned(offset);
+      if (descriptor instanceof OpenFile && descriptor.here) {
+        const size = descriptor.readHere(putBuffers(context, buffers, count), at);
+        if (size >= 0) return memory.setU32(result, size);
+      }
+      return after(descriptor.readAt(readBuffers(context, buffers, count), at), (size) => memory.setU32(result, size));
     },
     fd_pwrite(fd: number, buffers: number, count: number, offset: bigint, result: number) {
-      memory.setU32(result, table.get(fd).writeAt(readBuffers(context, buffers, count), unsigned(offset)));
+      const descriptor = table.get(fd);
+      const at = unsigned(offset);
+      if (descriptor instanceof OpenFile && descriptor.here) {
+        return memory.setU32(result, descriptor.writeHere(putBuffers(context, buffers, count), at));
+      }
+      return after(descriptor.writeAt(readBuffers(context, buffers, count), at), (size) => memory.setU32(result, size));
     },
     fd_sync: (fd: number) => table.file(fd).sync('all'),
     fd_datasync: (fd: number) => table.file(fd).sync('data'),
@@ -51,13 +73,14 @@ function statusFunctions(context: P1Context, layout: Layout): P1Functions {
       table.get(fd);
       throw fail('NOTSUP');
     },
-    fd_filestat_get: (fd: number, result: number) => layout.writeFileStat(memory, result, table.get(fd).filestat()),
+    fd_filestat_get: (fd: number, result: number) =>
+      after(table.get(fd).filestat(), (stat) => layout.writeFileStat(memory, result, stat)),
     fd_filestat_set_size: (fd: number, size: bigint) => table.file(fd).setSize(unsigned(size)),
     fd_filestat_set_times(fd: number, accessed: bigint, modified: bigint, flags: number) {
-      table.get(fd).setTimes(readTimes(accessed, modified, flags));
+      return table.get(fd).setTimes(readTimes(accessed, modified, flags));
     },
     fd_advise(fd: number, offset: bigint, length: bigint, advice: number) {
-      table.file(fd).advise({ offset: unsigned(offset), length: unsigned(length) }, advice);
+      return table.file(fd).advise({ offset: unsigned(offset), length: unsigned(length) }, advice);
     },
     fd_allocate: (fd: number, offset: bigint, length: bigint) =>
       table.file(fd).allocate(unsigned(offset), unsigned(length)),
@@ -72,9 +95,10 @@ function tableFunctions(context: P1Context, layout: Layout): P1Functions {
     fd_seek(fd: number, offset: bigint, whence: number, result: number) {
       const from = layout.whence[whence];
       if (from === undefined) throw fail('INVAL');
-      memory.setU64(result, table.get(fd).seek(offset, from));
+      return after(table.get(fd).seek(offset, from), (position) => memory.setU64(result, position));
     },
-    fd_tell: (fd: number, result: number) => memory.setU64(result, table.get(fd).seek(0n, 'current')),
+    fd_tell: (fd: number, result: number) =>
+      after(table.get(fd).seek(0n, 'current'), (position) => memory.setU64(result, position)),
     fd_prestat_get(fd: number, result: number) {
       const descriptor = table.get(fd);
       if (descriptor instanceof ListenerSocket) return writePrestat(context, result, PRESTAT_LISTENER, 0);

@@ -25,12 +25,14 @@ export class FakeGuest implements AsyncDisposable {
   readonly table: DescriptorTable;
   readonly #functions: ReturnType<typeof p1Functions>;
   readonly #ended = new AbortController();
+  readonly #filled: Promise<void>;
   #next = 1024;
 
   constructor(options: WasiOptions = {}, layout: Layout = PREVIEW1) {
     this.memory.attach(new WebAssembly.Memory({ initial: 4 }));
     this.table = new DescriptorTable(limitsOf(options).descriptors);
-    fillTable(this.table, options, () => {});
+    this.#filled = fillTable(this.table, options, () => {});
+    this.#filled.catch(() => {});
     const end = (code: number | string): never => {
       throw new GuestEnded(code);
     };
@@ -50,6 +52,7 @@ export class FakeGuest implements AsyncDisposable {
 
   /** The errno, after the wait if the function waits. */
   async call(name: string, ...args: readonly (number | bigint)[]): Promise<number> {
+    await this.#filled;
     try {
       await this.#functions[name]?.(...args);
       return 0;
@@ -101,6 +104,7 @@ export class FakeGuest implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
+    await this.#filled.catch(() => {});
     await this.table.closeAll();
   }
 }

@@ -1,7 +1,7 @@
 /** `path_*`: what a guest does with names beneath a directory that it has. */
 import { RIGHTS } from '../core/descriptor.ts';
 import { fail } from '../core/errno.ts';
-import { knownFlags, type P1Context, type P1Functions, readPath, unsigned } from './context.ts';
+import { after, knownFlags, type P1Context, type P1Functions, readPath, unsigned } from './context.ts';
 import { readTimes } from './descriptors.ts';
 import type { Layout } from './layout.ts';
 
@@ -27,7 +27,7 @@ function nameFunctions(context: P1Context): P1Functions {
       table.directory(fd).remove(readPath(context, path, length), { kind: 'file' }),
     path_rename(fd: number, path: number, length: number, newFd: number, newPath: number, newLength: number) {
       const to = { directory: table.directory(newFd), path: readPath(context, newPath, newLength) };
-      table.directory(fd).rename(readPath(context, path, length), to);
+      return table.directory(fd).rename(readPath(context, path, length), to);
     },
   };
 }
@@ -47,17 +47,18 @@ function linkFunctions(context: P1Context): P1Functions {
       const from = table.directory(fd);
       const to = { directory: table.directory(newFd), path: readPath(context, newPath, newLength) };
       if (follows(flags)) throw fail('INVAL');
-      from.link(readPath(context, path, length), to);
+      return from.link(readPath(context, path, length), to);
     },
     path_symlink(target: number, targetLength: number, fd: number, path: number, length: number) {
-      table.directory(fd).symlink(readPath(context, target, targetLength), readPath(context, path, length));
+      return table.directory(fd).symlink(readPath(context, target, targetLength), readPath(context, path, length));
     },
     path_readlink(fd: number, path: number, length: number, out: number, outLength: number, result: number) {
-      const text = table.directory(fd).readLink(readPath(context, path, length));
-      const bytes = memory.bytes(out, outLength);
-      const fits = text.subarray(0, bytes.byteLength);
-      bytes.set(fits);
-      memory.setU32(result, fits.byteLength);
+      return after(table.directory(fd).readLink(readPath(context, path, length)), (text) => {
+        const bytes = memory.bytes(out, outLength);
+        const fits = text.subarray(0, bytes.byteLength);
+        bytes.set(fits);
+        memory.setU32(result, fits.byteLength);
+      });
     },
   };
 }
@@ -67,7 +68,7 @@ function statusFunctions(context: P1Context, layout: Layout): P1Functions {
   return {
     path_filestat_get(fd: number, flags: number, path: number, length: number, result: number) {
       const stat = table.directory(fd).stat(readPath(context, path, length), { follow: follows(flags) });
-      layout.writeFileStat(memory, result, stat);
+      return after(stat, (value) => layout.writeFileStat(memory, result, value));
     },
     path_filestat_set_times(
       fd: number,
@@ -79,7 +80,7 @@ function statusFunctions(context: P1Context, layout: Layout): P1Functions {
       times: number,
     ) {
       const set = readTimes(accessed, modified, times);
-      table.directory(fd).setTimesAt(readPath(context, path, length), set, { follow: follows(flags) });
+      return table.directory(fd).setTimesAt(readPath(context, path, length), set, { follow: follows(flags) });
     },
   };
 }
@@ -109,7 +110,7 @@ function openFunctions(context: P1Context): P1Functions {
         read: (base & RIGHTS.FD_READ) !== 0n,
         write: (base & RIGHTS.FD_WRITE) !== 0n,
       });
-      memory.setU32(result, table.add(opened));
+      return after(opened, (descriptor) => memory.setU32(result, table.add(descriptor)));
     },
   };
 }

@@ -29,7 +29,7 @@ export async function createThreadedWorld(options: ThreadedOptions): Promise<Gue
   options.signal?.throwIfAborted();
   const world = new ThreadedWorld(options);
   try {
-    world.open();
+    await world.open();
     return world;
   } catch (error) {
     await world[Symbol.asyncDispose]();
@@ -61,8 +61,8 @@ class ThreadedWorld implements GuestWorld {
     this.#table = new DescriptorTable(this.#limits.descriptors);
   }
 
-  open(): void {
-    fillTable(this.#table, this.#options, (bytes) => {
+  async open(): Promise<void> {
+    await fillTable(this.#table, this.#options, (bytes) => {
       this.#bytesWritten += bytes;
     });
     this.#options.signal?.addEventListener('abort', this.#abort, { once: true });

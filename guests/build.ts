@@ -21,11 +21,14 @@ export interface GuestSource {
 
 export const GUESTS: readonly GuestSource[] = [
   { name: 'scripted', source: 'scripted/scripted.c', output: 'scripted/scripted.wasm', tool: 'zig', kept: true },
+  { name: 'hostile', source: 'hostile/hostile.c', output: 'hostile/hostile.wasm', tool: 'zig', kept: true },
   { name: 'catcher', source: 'catcher/catcher.wat', output: 'catcher/catcher.wasm', tool: 'wat', kept: true },
   { name: 'unstable', source: 'unstable/unstable.wat', output: 'unstable/unstable.wasm', tool: 'wat', kept: true },
   { name: 'threads', source: 'threads/threads.wat', output: 'threads/threads.wasm', tool: 'wat', kept: true },
   { name: 'numbers', source: 'numbers/numbers.wat', output: 'numbers/numbers.wasm', tool: 'wat', kept: true },
   { name: 'calls', source: 'calls/calls.wat', output: 'calls/calls.wasm', tool: 'wat', kept: true },
+  { name: 'hog', source: 'hog/hog.wat', output: 'hog/hog.wasm', tool: 'wat', kept: true },
+  { name: 'gc', source: 'gc/gc.wat', output: 'gc/gc.wasm', tool: 'wat', kept: true },
   { name: 'greeter', source: 'greeter/greeter.ts', output: 'greeter/greeter.wasm', tool: 'asc', kept: true },
   { name: 'go-server', source: 'go-server', output: 'go-server/build/go-server.wasm', tool: 'go', kept: false },
 ];

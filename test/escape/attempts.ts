@@ -1,0 +1,7 @@
+/** Every attempt of a guest, in the order of the table. */
+import type { Attempt } from './attempt.ts';
+import { calls } from './calls.ts';
+import { files } from './files.ts';
+import type { Ground } from './ground.ts';
+
+export const attempts: readonly Attempt<Ground>[] = [...files, ...calls];

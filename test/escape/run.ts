@@ -1,0 +1,66 @@
+/**
+ * `npm run escape`: a hostile guest, and native calls from inside of a sandbox, try each way out; prints a table of attempts, what
+ * happened, and which wall refused it. As root it does so twice: as root, and as a user without rights.
+ * `npm run escape -- WORD…` tries only what has the words in its name.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import type { Row } from './attempt.ts';
+import { attempts } from './attempts.ts';
+import { Ground } from './ground.ts';
+import { probeSandbox, rowsOf } from './native.ts';
+import { tableOf, tryAttempt } from './suite.ts';
+
+const NOBODY = 65534;
+const { values, positionals } = parseArgs({
+  options: { as: { type: 'string' }, json: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+
+function wanted({ area, name }: { area: string; name: string }): boolean {
+  return positionals.every((word) => `${area}: ${name}`.includes(word));
+}
+
+async function everything(): Promise<Row[]> {
+  const rows: Row[] = [];
+  function add(more: readonly Row[]): void {
+    rows.push(...more);
+    if (!values.json) process.stdout.write(tableOf(more));
+  }
+  for (const probed of await probeSandbox()) add(rowsOf(probed).filter(wanted));
+  const ground = await Ground.open();
+  try {
+    for (const attempt of attempts.filter(wanted)) add([await tryAttempt(attempt, ground)]);
+  } finally {
+    await ground[Symbol.asyncDispose]();
+  }
+  return rows;
+}
+
+async function here(): Promise<number> {
+  const rows = await everything();
+  if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+  const count = (verdict: Row['verdict']) => rows.filter((row) => row.verdict === verdict).length;
+  const who = process.getuid?.() === 0 ? 'root' : `user ${process.getuid?.()}`;
+  process.stdout.write(
+    `\nas ${who}: ${rows.length} attempts, ${count('refused')} refused, ${count('ESCAPED')} escaped, ${count('skipped')} not tried\n`,
+  );
+  return count('ESCAPED') > 0 ? 1 : 0;
+}
+
+async function asUser(): Promise<number> {
+  const child = spawn(process.execPath, ['--no-warnings', import.meta.filename, '--as', 'user', ...positionals], {
+    stdio: 'inherit',
+    uid: NOBODY,
+    gid: NOBODY,
+    cwd: '/',
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? 1;
+}
+
+const own = await here();
+const users = process.getuid?.() === 0 && values.as === undefined ? await asUser() : 0;
+process.exitCode = Math.max(own, users);

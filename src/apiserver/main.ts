@@ -1,6 +1,6 @@
 /** The embedded API server's thread: see `mod.ts`, which starts it and reads its messages. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Fields, isWasmletError, type Log, messageOf } from '#kit';
+import { collectWhenCalm, type Fields, isWasmletError, type Log, messageOf } from '#kit';
 import type { ApiServerMessage } from './mod.ts';
 import { type ApiServerOptions, runApiServer } from './server/run.ts';
 
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
       if (message === 'stop') void end(running);
     });
     tell({ started: running.facts });
+    collectWhenCalm();
   } catch (error) {
     const [code, hint] = isWasmletError(error) ? [error.code, error.hint] : ['API_STOPPED', undefined];
     tell({ failed: { code, message: messageOf(error), hint } });

@@ -14,4 +14,5 @@ export {
 } from './errors.ts';
 export { KeyedQueue } from './keyed-queue.ts';
 export { createLog, type Fields, type Level, type Log, type LogOptions, silentLog } from './log.ts';
+export { collectWhenCalm } from './memory.ts';
 export { VERSION } from './version.ts';

@@ -3,6 +3,7 @@
  * needs as arguments.
  */
 import { join } from 'node:path';
+import { collectWhenCalm } from '#kit';
 import { informer, isNotFound, type KubeClient, RUNTIME_CLASSES, SERVICES } from '#kube';
 import type { RuntimeClass, Service } from '#kube/types';
 import { ContentStore } from '#oci';
@@ -17,6 +18,7 @@ import { type PodMeans, type PodSide, startHost } from './startup/host.ts';
  * Rejects when the directory is in use, an option is wrong, or (only without a certificate) the API server is away.
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
+  collectWhenCalm();
   return await startHost(options, createPodSide);
 }
 

@@ -6,6 +6,9 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** Made once: an abort without a reason makes an exception with a stack of its own, for each call. */
+const IN_TIME = new Error('in time');
+
 export function deadlineOf(clock: Clock, { ms, what }: { ms: number; what: string }): Deadline {
   const controller = new AbortController();
   const timer = new AbortController();
@@ -13,7 +16,7 @@ export function deadlineOf(clock: Clock, { ms, what }: { ms: number; what: strin
     () => controller.abort(kubeError('KUBE_TIMEOUT', `Cannot ${what}: no answer within ${Math.round(ms / 1000)} s`)),
     () => {},
   );
-  return { signal: controller.signal, [Symbol.dispose]: () => timer.abort() };
+  return { signal: controller.signal, [Symbol.dispose]: () => timer.abort(IN_TIME) };
 }
 
 /** Lets the caller go when the signal is aborted; what was waited for goes on for others who wait for it. */

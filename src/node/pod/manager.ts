@@ -9,6 +9,7 @@ import { createObjectSource } from '../volume/objects.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
 import { drain } from './drain.ts';
 import { podLogs } from './logs.ts';
+import { Pace } from './pace.ts';
 import { recoverPods, removeOrphans } from './recovery.ts';
 import { StatusWriter } from './status-writer.ts';
 import { PodWorker } from './worker.ts';
@@ -33,6 +34,7 @@ class Manager implements IdlePodManager {
   readonly #finished = new Set<string>();
   /** From checkpoints, until the first whole list says whether they still exist. */
   readonly #unconfirmed = new Set<string>();
+  readonly #pace: Pace;
   readonly #queue: KeyedQueue<string, undefined>;
   readonly #writer: StatusWriter;
   readonly #objects: ObjectSource;
@@ -44,6 +46,7 @@ class Manager implements IdlePodManager {
     const { client, clock, dataDir, runtime, refreshEvery = REFRESH_EVERY } = dependencies;
     const log = dependencies.log.with({ room: 'pod' });
     this.#dependencies = dependencies;
+    this.#pace = new Pace(clock);
     this.#log = log;
     this.#queue = new KeyedQueue(
       (uid) => this.#sync(uid),
@@ -164,7 +167,7 @@ class Manager implements IdlePodManager {
   async #sync(uid: string): Promise<void> {
     const worker = this.#workers.get(uid);
     if (worker === undefined) return;
-    await worker.sync();
+    await (worker.isNew ? this.#pace.run(() => worker.sync()) : worker.sync());
     if (worker.observed.finished !== true) return;
     this.#workers.delete(uid);
     this.#writer.forget(uid);

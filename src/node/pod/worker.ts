@@ -27,7 +27,7 @@ const TROUBLE_RETRY = 10_000;
  * A status is written when a pod comes to rest, when news came, and while an effect takes longer than this, in
  * milliseconds: a pod that starts in no time costs one write.
  */
-const SLOW = 200;
+const SLOW = 400;
 /** Made once: each abort without a reason makes an exception with a stack of its own. */
 const NOT_NEEDED = new Error('not needed any more');
 /** What ends is told before the rest of the work. */
@@ -78,6 +78,11 @@ export class PodWorker {
 
   get observed(): Observed {
     return this.#observed;
+  }
+
+  /** Whether anybody was told of this pod: one that is not begun yet may wait for others. */
+  get isNew(): boolean {
+    return !this.#told;
   }
 
   /** The latest spec wins. Of the status only what others wrote matters; ours is made anew. */

@@ -30,6 +30,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Made once: each abort without a reason makes an exception with a stack of its own. */
+const IN_TIME = new Error('in time');
 const HELLO_MS = 20_000;
 /** Longer than the largest module compiles; a request that takes longer has gone astray. */
 const ANSWER_MS = 60_000;
@@ -79,13 +81,18 @@ export class Link {
       },
       () => {},
     );
-    return opening.promise.finally(() => stop.abort());
+    return opening.promise.finally(() => stop.abort(IN_TIME));
   }
 
   private constructor(socket: Socket, { options, hello }: { options: LinkOptions; hello: Hello }) {
     this.#socket = socket;
     this.#options = options;
     this.hello = hello;
+  }
+
+  /** Of the protocol, as agreed. */
+  get version(): number {
+    return negotiate(VERSIONS, this.hello.versions) ?? 0;
   }
 
   /** Sends a request and holds the answer against `shape`. */
@@ -107,7 +114,7 @@ export class Link {
     try {
       return this.#checked(await answer.promise, shape, request.do);
     } finally {
-      stop.abort();
+      stop.abort(IN_TIME);
       this.#waiting.delete(id);
     }
   }

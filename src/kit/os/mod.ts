@@ -1,5 +1,6 @@
 /** The door of `kit/os`: Linux, behind one door. */
 
+export { readAttribute, writeAttribute } from './attributes.ts';
 export {
   CROSSES,
   existsAt,

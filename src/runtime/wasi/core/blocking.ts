@@ -13,6 +13,7 @@ import {
   openAndLook,
   openAt,
   readAt,
+  readAttribute,
   readLinkAt,
   removeAt,
   renameAt,
@@ -24,6 +25,7 @@ import {
   synchronise,
   truncate,
   writeAt,
+  writeAttribute,
 } from '#kit/os';
 import { readNames } from './listing.ts';
 
@@ -43,6 +45,7 @@ export const BLOCKING = {
   openAt,
   openHost,
   readAt,
+  readAttribute,
   readLinkAt,
   readNames,
   removeAt,
@@ -55,6 +58,7 @@ export const BLOCKING = {
   synchronise,
   truncate,
   writeAt,
+  writeAttribute,
 } as const;
 
 export type Blocking = typeof BLOCKING;

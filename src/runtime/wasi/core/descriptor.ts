@@ -3,6 +3,7 @@
  * the rest fails as wasmtime's preview 1 does: EBADF for a wrong kind, ENOTDIR, ENOTSOCK and ESPIPE where programs test for them.
  */
 import { fail } from './errno.ts';
+import type { Handle } from './handle.ts';
 import type { Maybe } from './maybe.ts';
 import type { FileStat, Times } from './stat.ts';
 
@@ -74,7 +75,18 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
 }
 
+/** What of the host's stands behind a descriptor, for calls beyond WASI's. */
+export interface HostFile {
+  readonly handle: Handle;
+  readonly readOnly: boolean;
+}
+
 export abstract class Descriptor {
+  /** Undefined for what is no file of the host's. */
+  get host(): HostFile | undefined {
+    return undefined;
+  }
+
   abstract fdstat(): FdStat;
   abstract filestat(): Maybe<FileStat>;
 

@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import { CROSSES, closeDescriptor, type FileStatus, modeOf, OPEN, type PathOfName, type Result } from '#kit/os';
 import { BLOCKING, type Blocking } from './blocking.ts';
-import { Descriptor, FDFLAGS, type FdStat, FILETYPE, RIGHTS } from './descriptor.ts';
+import { Descriptor, FDFLAGS, type FdStat, FILETYPE, type HostFile, RIGHTS } from './descriptor.ts';
 import { check, fail } from './errno.ts';
 import { Handle, passed, pathError } from './handle.ts';
 import { bytesOf, type ListingEntry, listingOf, readNamesInParts } from './listing.ts';
@@ -81,6 +81,14 @@ export class Directory extends Descriptor {
     super();
     this.#directory = directory;
     this.#handle = directory.handle;
+  }
+
+  override get host(): HostFile | undefined {
+    return { handle: this.#handle, readOnly: this.readOnly };
+  }
+
+  get readOnly(): boolean {
+    return this.#directory.readOnly;
   }
 
   get preopen(): string | undefined {

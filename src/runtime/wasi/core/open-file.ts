@@ -14,6 +14,7 @@ import {
   type FdStat,
   FILETYPE,
   gather,
+  type HostFile,
   lengthOf,
   type Readiness,
   RIGHTS,
@@ -53,6 +54,10 @@ export class OpenFile extends Descriptor {
     this.#fd = file.handle.fd;
     this.#flags = file.flags;
     this.here = file.filetype === FILETYPE.REGULAR_FILE && file.handle.local;
+  }
+
+  override get host(): HostFile {
+    return { handle: this.#handle, readOnly: this.#file.readOnly };
   }
 
   override close(): Maybe<void> {

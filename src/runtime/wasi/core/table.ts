@@ -29,6 +29,11 @@ export class DescriptorTable {
     return bytes;
   }
 
+  /** Numbers and what they stand for, in order. */
+  *entries(): Generator<readonly [fd: number, descriptor: Descriptor]> {
+    for (const [fd, descriptor] of this.#slots.entries()) if (descriptor !== undefined) yield [fd, descriptor];
+  }
+
   /**
    * Throws EMFILE at the limit; ask `reserve` before anything is opened for the guest. What comes too late, from a call that outlived
    * its guest, is closed.

@@ -57,7 +57,7 @@ function connectionOf({ table }: P1Context, fd: number): Connection {
 }
 
 function pollFunctions(context: P1Context, layout: Layout): P1Functions {
-  const { memory, table, clock, ended, limits } = context;
+  const { memory, table, clock, limits } = context;
   return {
     poll_oneoff(subscriptions: number, events: number, count: number, result: number) {
       const number = count >>> 0;
@@ -67,7 +67,7 @@ function pollFunctions(context: P1Context, layout: Layout): P1Functions {
       const all = Array.from({ length: number }, (_, index) =>
         layout.readSubscription(memory, (subscriptions >>> 0) + index * layout.subscriptionBytes),
       );
-      const happened = poll(all, { clock, ended, descriptor: (fd) => table.get(fd) });
+      const happened = poll(all, { clock, ended: context.ended, descriptor: (fd) => table.get(fd) });
       return after(happened, (list) => writeEvents(context, { events: events >>> 0, result }, list));
     },
   };

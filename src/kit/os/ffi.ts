@@ -151,6 +151,25 @@ function loadQuick({ ffi, errnoPointer }: Libc): QuickCalls {
   }
 }
 
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
+/**
+ * The CPU time of the calling thread in nanoseconds, read by the function that this answers, which belongs to that thread: 0.4 µs a call.
+ * `process.threadCpuUsage` costs as much and is up to a kernel's tick (4 ms) behind.
+ */
+export function threadCpuClock(): () => number {
+  const { ffi } = need();
+  const { functions } = ffi.dlopen(null, { clock_gettime: { arguments: ['i32', 'pointer'], return: 'i32' } });
+  const read = functions.clock_gettime as unknown as (clock: number, time: bigint) => number;
+  const time = new ArrayBuffer(16);
+  const address = ffi.getRawPointer(time);
+  const words = new Uint32Array(time);
+  return () => {
+    read(CLOCK_THREAD_CPUTIME_ID, address);
+    return (words[0] ?? 0) * 1e9 + (words[2] ?? 0);
+  };
+}
+
 /** The address of a buffer that its owner keeps, as a number: addresses have 47 bits, or 48. */
 export function addressOf(buffer: ArrayBuffer | SharedArrayBuffer): number {
   return Number(need().ffi.getRawPointer(buffer as ArrayBuffer));

@@ -36,7 +36,7 @@ export {
   TOKEN_BYTES,
 } from './descriptors.ts';
 export { errnoName, type SystemError, systemError } from './errno.ts';
-export { addressOf, cString, ffiAvailable, pointerTo, type Result, SYS, syscall } from './ffi.ts';
+export { addressOf, cString, ffiAvailable, pointerTo, type Result, SYS, syscall, threadCpuClock } from './ffi.ts';
 export {
   advise,
   MOST_VECTORS,

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { landlockAbi, lockFile, signalProcess, startTimeOf, threadId, threadTicks } from './mod.ts';
+import { landlockAbi, lockFile, signalProcess, startTimeOf, threadCpuClock, threadId, threadTicks } from './mod.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wasmlet-os-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -28,6 +28,19 @@ describe('signalProcess()', () => {
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     assert.equal(startTimeOf(pid), undefined);
     assert.equal(signalProcess({ pid, startTime }, 'SIGKILL'), false);
+  });
+});
+
+describe('threadCpuClock()', () => {
+  it('moves with what the thread computes, and never back', () => {
+    const cpu = threadCpuClock();
+    const before = cpu();
+    for (let at = 0, last = before; at < 1000; at++) {
+      const now = cpu();
+      assert.ok(now >= last);
+      last = now;
+    }
+    assert.ok(cpu() > before);
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { isWasmletError, messageOf } from '#kit';
-import { ffiAvailable, threadId } from '#kit/os';
+import { ffiAvailable, threadCpuClock, threadId } from '#kit/os';
 import { LoopScheduler, systemThread, wordsOf } from '../scheduler/mod.ts';
 import { runtimeError } from './errors.ts';
 import { Guest } from './loop/guest.ts';
@@ -25,6 +25,7 @@ function send(message: FromLoop): void {
 
 const scheduler = new LoopScheduler({
   ...systemThread,
+  ...(ffiAvailable() ? { cpu: threadCpuClock() } : {}),
   words: wordsOf(data.control),
   arm: () => send({ arm: true }),
 });

@@ -202,6 +202,25 @@ describe('LoopScheduler', () => {
     assert.deepEqual(order, ['a', 'c']);
   });
 
+  it('does not charge what the kernel gave to others, nor what the thread itself did between', () => {
+    const bench = new Bench();
+    const task = bench.scheduler.add();
+    task.ready(() => bench.use(0.1 * MS));
+    task.pause();
+    bench.turn();
+    task.ready(() => {
+      bench.use(2 * MS);
+      bench.now += 6 * MS;
+    });
+    task.pause();
+    assert.equal(Math.round(task.cpuNanos), 2.1 * MS);
+    bench.turn();
+    bench.use(3 * MS);
+    task.ready(() => bench.use(1 * MS));
+    task.pause();
+    assert.equal(Math.round(task.cpuNanos), 3.1 * MS);
+  });
+
   it('knows how busy the last second was', () => {
     const bench = new Bench();
     const task = bench.scheduler.add();

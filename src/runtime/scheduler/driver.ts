@@ -1,7 +1,10 @@
 /**
  * Gives the loop thread to one task after another: `RunQueue` decides, this enters. A step runs at once where nobody else has the
  * thread, so that a guest which waits for its socket goes on in the turn in which the bytes come; it runs in a later turn of the event
- * loop where tasks have had a part of a slice since the loop was looked at. CPU time is the thread's own, read at both ends of a turn.
+ * loop where tasks have had a part of a slice since the loop was looked at.
+ *
+ * A turn is charged with its length, unless that is so long that the kernel may have given the processor to others meanwhile: then with no
+ * more than the CPU time that the thread has used since it was last asked. So a guest that waits for its socket pays no system call.
  */
 import type { Scheduler, Task, TaskLimits } from './contract.ts';
 import { WORD } from './control.ts';
@@ -11,8 +14,8 @@ import { type Place, RunQueue } from './run-queue.ts';
 export interface Thread {
   /** Nanoseconds of a clock that nobody sets. */
   readonly now: () => number;
-  /** Nanoseconds of CPU time that this thread has used. */
-  readonly cpu: () => number;
+  /** Nanoseconds of CPU time that this thread has used, exactly; absent where the system cannot be asked. */
+  readonly cpu?: (() => number) | undefined;
   /** After the event loop has been looked at. */
   readonly later: (call: () => void) => void;
   /** Before it is. */
@@ -27,10 +30,6 @@ export interface Thread {
 
 export const systemThread: Omit<Thread, 'words' | 'arm'> = {
   now: () => performance.now() * 1e6,
-  cpu: () => {
-    const { user, system } = process.threadCpuUsage();
-    return (user + system) * 1000;
-  },
   later: setImmediate,
   soon: queueMicrotask,
   at: (milliseconds, call) => {
@@ -41,6 +40,8 @@ export const systemThread: Omit<Thread, 'words' | 'arm'> = {
 
 /** So long may tasks run one after another before the event loop is looked at. */
 const TURN_NANOS = 500_000;
+/** A turn of less is charged with its length. */
+const SHORT_NANOS = 200_000;
 /** For a call that cannot be suspended. */
 const UNSUSPENDABLE_NANOS = 50e6;
 const BUSY_WINDOW_NANOS = 1e9;
@@ -50,8 +51,9 @@ export class LoopScheduler implements Scheduler {
   readonly #queue = new RunQueue<LoopTask>();
   #current: LoopTask | undefined;
   #began = 0;
-  /** The last reading of the CPU clock, where nothing but the next step has come since. */
-  #continued: number | undefined;
+  /** The last reading of the CPU clock, and what short turns were charged with since. */
+  #cpu: number;
+  #charged = 0;
   /** Of tasks, since the event loop was looked at. */
   #ran = 0;
   #planned = false;
@@ -62,6 +64,7 @@ export class LoopScheduler implements Scheduler {
   constructor(thread: Thread) {
     this.#thread = thread;
     this.#window.since = thread.now();
+    this.#cpu = thread.cpu?.() ?? 0;
   }
 
   add(limits: TaskLimits = {}): Task {
@@ -89,17 +92,16 @@ export class LoopScheduler implements Scheduler {
 
   leave(task: LoopTask): void {
     if (this.#current !== task) return;
-    const { words, cpu, now } = this.#thread;
-    const end = cpu();
-    const used = Math.max(0, end - this.#began);
-    this.#continued = end;
+    const { words } = this.#thread;
+    const now = this.#thread.now();
+    const used = this.#measure(now - this.#began);
     this.#current = undefined;
     words[WORD.turn] = ((words[WORD.turn] ?? 0) + 1) | 0;
     task.used += used;
     this.#total += used;
     words[WORD.busy] = (this.#total / 1000) | 0;
     this.#ran += used;
-    this.#queue.charge(task.place, used, now());
+    this.#queue.charge(task.place, used, now);
     this.#plan();
   }
 
@@ -120,12 +122,28 @@ export class LoopScheduler implements Scheduler {
 
   /** What the task has used of the turn that it is in. */
   inTurn(task: LoopTask): number {
-    return this.#current === task ? Math.max(0, this.#thread.cpu() - this.#began) : 0;
+    return this.#current === task ? Math.max(0, this.#thread.now() - this.#began) : 0;
+  }
+
+  /** The CPU time of a turn of this length. */
+  #measure(length: number): number {
+    const { cpu } = this.#thread;
+    if (cpu === undefined) return length;
+    if (length < SHORT_NANOS) {
+      this.#charged += length;
+      return length;
+    }
+    const read = cpu();
+    const used = Math.max(0, Math.min(length, read - this.#cpu - this.#charged));
+    this.#cpu = read;
+    this.#charged = 0;
+    return used;
   }
 
   #next(): void {
-    const { words, now, cpu } = this.#thread;
-    const place = this.#queue.next(now());
+    const { words } = this.#thread;
+    const now = this.#thread.now();
+    const place = this.#queue.next(now);
     if (place === undefined) {
       this.#sleep();
       return;
@@ -140,8 +158,7 @@ export class LoopScheduler implements Scheduler {
       words[WORD.armed] = 1;
       this.#thread.arm();
     }
-    this.#began = this.#continued ?? cpu();
-    this.#continued = undefined;
+    this.#began = now;
     task.step();
   }
 
@@ -153,14 +170,12 @@ export class LoopScheduler implements Scheduler {
       this.#planned = true;
       later(() => {
         this.#ran = 0;
-        this.#continued = undefined;
         this.#go();
       });
     } else if (this.#queue.size > 0) {
       this.#planned = true;
       soon(() => this.#go());
     } else {
-      this.#continued = undefined;
       this.#sleep();
     }
   }
@@ -172,7 +187,6 @@ export class LoopScheduler implements Scheduler {
 
   /** Nobody is ready: until somebody's next period, or until somebody comes. */
   #sleep(): void {
-    this.#continued = undefined;
     const { soonest } = this.#queue;
     if (soonest === undefined || (this.#alarm !== undefined && this.#alarm.at <= soonest)) return;
     this.#alarm?.cancel();

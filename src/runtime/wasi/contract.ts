@@ -5,7 +5,8 @@
  * is shared with another guest or taken from the process that hosts it; what is not given is not there.
  */
 import type { Server } from 'node:net';
-import type { Exit } from '../contract.ts';
+import type { Exit, Signal } from '../contract.ts';
+import type { PosixOptions, SignalOutcome } from '../posix/contract.ts';
 import type { Task } from '../scheduler/contract.ts';
 import type { WasiClock } from './core/clocks.ts';
 
@@ -73,6 +74,8 @@ export interface WasiOptions {
   readonly task?: Task | undefined;
   /** The thread's control memory: what is run is a rewritten module, which imports it (`module/shape.ts`). */
   readonly control?: WebAssembly.Memory | undefined;
+  /** The grant of the POSIX extension; see docs/decisions/0012-posix.md. */
+  readonly posix?: PosixOptions | undefined;
   /** Imports beyond WASI's, by module and name. */
   readonly imports?: WebAssembly.Imports | undefined;
   /** Aborting is `kill` with SIGKILL. */
@@ -119,5 +122,7 @@ export interface Wasi extends AsyncDisposable {
   kill(exit: Exit): void;
   /** Changes the limit of memory; false, and no change, where more is in use, or the limit stands in a plain module's bytes. */
   limitMemory(bytes: number | undefined): boolean;
+  /** Hands a signal to a guest that was granted the extension; `default` where the guest does not deal with it. */
+  signal(name: Signal): SignalOutcome;
   stats(): WasiStats;
 }

@@ -2,8 +2,9 @@
  * Runs one guest in the world that its options describe (`world.ts`), from its start to its end; see `contract.ts` for the promise.
  */
 import { messageOf } from '#kit';
-import type { Exit } from '../contract.ts';
+import type { Exit, Signal } from '../contract.ts';
 import { instantiate } from '../module/instantiate.ts';
+import { Posix, type PosixHost, type SignalOutcome } from '../posix/mod.ts';
 import type { Task } from '../scheduler/contract.ts';
 import { soloTask } from '../scheduler/mod.ts';
 import { MemoryAccount } from './account.ts';
@@ -14,6 +15,7 @@ import { wasiError } from './errors.ts';
 import { codeExit, errorExit, nearItsLimit, overLimitExit, signalExit, tooSmallExit, trapExit } from './exit.ts';
 import { Guard } from './guard.ts';
 import { linkImports } from './imports.ts';
+import type { P1Context } from './p1/context.ts';
 import { contextOf, fillTable, limitsOf } from './world.ts';
 
 const NO_ROOM = 'Cannot start the guest: this process has no address space left for its memories';
@@ -42,6 +44,7 @@ class Host implements Wasi {
   readonly #account: MemoryAccount;
   readonly #memory = new GuestMemory();
   readonly #table: DescriptorTable;
+  readonly #posix: Posix | undefined;
   #bytesWritten = 0;
   #started = false;
   #startFunction: WebAssembly.AnyFunction | undefined;
@@ -61,16 +64,30 @@ class Host implements Wasi {
       },
     });
     this.#table = new DescriptorTable(this.#limits.descriptors);
+    this.#posix = options.posix === undefined ? undefined : new Posix(options.posix, this.#posixHost());
   }
 
   async open(): Promise<void> {
     await fillTable(this.#table, this.#options, (bytes) => {
       this.#bytesWritten += bytes;
     });
+    for (const directory of this.#posix?.directories(this.#context()) ?? []) this.#table.add(directory);
     this.#options.signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
-  imports(module: WebAssembly.Module): WebAssembly.Imports {
+  #posixHost(): PosixHost {
+    return {
+      facts: () => ({
+        memoryBytes: this.#account.bytes,
+        memoryLimit: this.#account.limit,
+        cpuNanos: Math.round(this.#guard.cpuNanos),
+        threads: 1,
+      }),
+      leave: (exit) => this.#guard.leave(exit),
+    };
+  }
+
+  #context(): P1Context {
     const context = contextOf(this.#options, {
       memory: this.#memory,
       table: this.#table,
@@ -78,6 +95,11 @@ class Host implements Wasi {
       exit: (code) => this.#guard.leave(codeExit(code)),
       trap: (message) => this.#guard.leave(errorExit('Error', message)),
     });
+    return this.#posix?.context(context) ?? context;
+  }
+
+  imports(module: WebAssembly.Module): WebAssembly.Imports {
+    const context = this.#context();
     return linkImports(module, { context, guard: this.#guard, more: this.#options.imports ?? {} });
   }
 
@@ -139,6 +161,10 @@ class Host implements Wasi {
 
   kill(exit: Exit): void {
     this.#guard.end(exit);
+  }
+
+  signal(name: Signal): SignalOutcome {
+    return this.#posix?.signal(name) ?? 'default';
   }
 
   limitMemory(bytes: number | undefined): boolean {

@@ -1,5 +1,6 @@
 /** Matches what a module imports with what there is, and names everything that is missing in one error. */
 import { ENGINE } from '../module/shape.ts';
+import { POSIX_CAPABILITY, POSIX_MODULE } from '../posix/table.ts';
 import { wasiError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import type { P1Context, P1Functions } from './p1/context.ts';
@@ -29,14 +30,24 @@ export function linkImports(module: WebAssembly.Module, { context, guard, more }
   throw wasiError(
     'WASI_MISSING_IMPORT',
     `Cannot link the module: nobody provides its import of ${names.join(', ')}${rest}`,
-    {
-      hint: 'Build it for wasm32-wasip1 (wasi_snapshot_preview1), without imports of its own',
-    },
+    { hint: hintFor(missing) },
   );
+}
+
+export function hintFor(missing: readonly { readonly module: string }[]): string {
+  if (missing.some((entry) => entry.module === POSIX_MODULE)) {
+    return `Grant what it needs: the annotation wasmlet.dev/capabilities: ${POSIX_CAPABILITY} on its pod, or --capability ${POSIX_CAPABILITY}`;
+  }
+  return 'Build it for wasm32-wasip1 (wasi_snapshot_preview1), without imports of its own';
 }
 
 /** The functions of a WASI module by name; none for a module that is not WASI's. */
 export function wasiModule(name: string, context: P1Context): P1Functions {
+  const given = givenModule(name, context);
+  return context.extension?.functions(name, given, context) ?? given;
+}
+
+function givenModule(name: string, context: P1Context): P1Functions {
   if (name === 'wasi_snapshot_preview1') return p1Functions(context, PREVIEW1);
   if (name !== 'wasi_unstable') return {};
   const functions = Object.entries(p1Functions(context, UNSTABLE)).filter(([key]) => !NOT_IN_UNSTABLE.has(key));

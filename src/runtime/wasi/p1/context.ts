@@ -23,6 +23,13 @@ export interface P1Context {
   readonly exit: (code: number) => never;
   /** Ends the guest as a trap does; does not return. */
   readonly trap: (message: string) => never;
+  /** Functions beyond WASI's that the guest was granted. */
+  readonly extension?: Extension | undefined;
+}
+
+/** Adds functions to a module's, or puts others in their place. */
+export interface Extension {
+  functions(module: string, given: P1Functions, context: P1Context): P1Functions;
 }
 
 /** A function of WASI as written here: it answers nothing (success), a wait, or throws a `WasiErrno`. */

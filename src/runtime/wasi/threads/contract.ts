@@ -22,7 +22,7 @@ export interface ThreadedOptions extends WasiOptions {
 }
 
 /** What runs a guest from a module to its exit, whichever way. */
-export type GuestWorld = Pick<Wasi, 'run' | 'kill' | 'stats' | 'limitMemory'> & AsyncDisposable;
+export type GuestWorld = Pick<Wasi, 'run' | 'kill' | 'signal' | 'stats' | 'limitMemory'> & AsyncDisposable;
 
 /** What a worker gets at its start. */
 export interface ThreadData {

@@ -1,7 +1,8 @@
 /** What a module with threads imports, matched with what there is: the functions of WASI, `wasi.thread-spawn`, and what the caller adds. */
 
+import { POSIX_MODULE } from '../../posix/table.ts';
 import { wasiError } from '../errors.ts';
-import { wasiModule } from '../imports.ts';
+import { hintFor, wasiModule } from '../imports.ts';
 import type { P1Context, P1Functions } from '../p1/context.ts';
 import type { ThreadedOptions } from './contract.ts';
 
@@ -50,6 +51,6 @@ export function hostFunctions(module: WebAssembly.Module, { context, spawn, opti
   throw wasiError(
     'WASI_MISSING_IMPORT',
     `Cannot link the module: nobody provides its import of ${missing.slice(0, MAX_NAMED).join(', ')}${rest}`,
-    { hint: 'Build it for wasm32-wasip1-threads, without imports of its own' },
+    { hint: hintFor(WebAssembly.Module.imports(module).filter((entry) => entry.module === POSIX_MODULE)) },
   );
 }

@@ -6,7 +6,8 @@
  * in the kernel's futex, is ended by ending its worker, and nothing of the host's is lost with it.
  */
 import { messageOf } from '#kit';
-import type { Exit } from '../../contract.ts';
+import type { Exit, Signal } from '../../contract.ts';
+import { Posix, type PosixHost, type SignalOutcome } from '../../posix/mod.ts';
 import type { WasiLimits, WasiOptions, WasiStats } from '../contract.ts';
 import { systemWasiClock } from '../core/clocks.ts';
 import { ERRNO, errnoOfNodeError, WasiErrno } from '../core/errno.ts';
@@ -45,6 +46,7 @@ class ThreadedWorld implements GuestWorld {
   readonly #limits: WasiLimits;
   readonly #memory = new GuestMemory();
   readonly #table: DescriptorTable;
+  readonly #posix: Posix | undefined;
   readonly #over = new AbortController();
   readonly #threads = new Set<GuestThread>();
   readonly #finished = Promise.withResolvers<Exit>();
@@ -59,13 +61,23 @@ class ThreadedWorld implements GuestWorld {
     this.#options = options;
     this.#limits = limitsOf(options);
     this.#table = new DescriptorTable(this.#limits.descriptors);
+    this.#posix = options.posix === undefined ? undefined : new Posix(options.posix, this.#posixHost());
   }
 
   async open(): Promise<void> {
     await fillTable(this.#table, this.#options, (bytes) => {
       this.#bytesWritten += bytes;
     });
+    for (const directory of this.#posix?.directories(this.#context()) ?? []) this.#table.add(directory);
     this.#options.signal?.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  #posixHost(): PosixHost {
+    const facts = () => {
+      const { memoryBytes, cpuNanos } = this.stats();
+      return { memoryBytes, memoryLimit: this.#limits.memoryBytes, cpuNanos, threads: this.#threads.size };
+    };
+    return { facts, leave: (exit) => this.#leave(exit) };
   }
 
   async run(module: WebAssembly.Module, entrypoint = '_start'): Promise<Exit> {
@@ -110,6 +122,10 @@ class ThreadedWorld implements GuestWorld {
     this.#end(exit);
   }
 
+  signal(name: Signal): SignalOutcome {
+    return this.#posix?.signal(name) ?? 'default';
+  }
+
   /** The maximum of a shared memory stands in the memory from its beginning. */
   limitMemory(): boolean {
     return false;
@@ -137,13 +153,14 @@ class ThreadedWorld implements GuestWorld {
   readonly #abort = (): void => this.#end(signalExit('SIGKILL'));
 
   #context(): P1Context {
-    return contextOf(this.#options, {
+    const context = contextOf(this.#options, {
       memory: this.#memory,
       table: this.#table,
       ended: this.#over.signal,
       exit: (code) => this.#leave(codeExit(code)),
       trap: (message) => this.#leave(errorExit('Error', message)),
     });
+    return this.#posix?.context(context) ?? context;
   }
 
   /** The first end counts. */

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
       if (message === 'stop') void end(running);
     });
     tell({ started: running.facts });
-    collectWhenCalm();
+    collectWhenCalm({ before: () => running.api.store.forgetValues() });
   } catch (error) {
     const [code, hint] = isWasmletError(error) ? [error.code, error.hint] : ['API_STOPPED', undefined];
     tell({ failed: { code, message: messageOf(error), hint } });

@@ -44,9 +44,15 @@ export class CalmCollector {
   }
 }
 
-/** Looks now and then for as long as the thread lives; keeps nobody alive. */
-export function collectWhenCalm(): void {
-  const collector = new CalmCollector({ allocated: allocatedBytes, collect });
+/** Looks now and then for as long as the thread lives; keeps nobody alive. `before` lets go of what can be made again. */
+export function collectWhenCalm({ before = () => {} }: { readonly before?: () => void } = {}): void {
+  const collector = new CalmCollector({
+    allocated: allocatedBytes,
+    collect() {
+      before();
+      collect();
+    },
+  });
   setInterval(() => collector.look(), EVERY).unref();
 }
 

@@ -15,7 +15,10 @@ import type { KubeObject } from './types/mod.ts';
 
 export type { Change } from './store.ts';
 
-export interface InformerOptions extends Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector'> {
+export interface InformerOptions<T extends KubeObject = KubeObject>
+  extends Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector'> {
+  /** Takes away what nobody needs, before an object is kept. */
+  readonly trim?: ((object: T) => void) | undefined;
   readonly clock?: Clock | undefined;
   readonly log?: Log | undefined;
   /** 0 to 1; for jitter. */
@@ -46,7 +49,7 @@ const GRACE = 30_000;
 export function informer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource,
-  options: InformerOptions = {},
+  options: InformerOptions<T> = {},
 ): Informer<T> {
   return new Reflector<T>(client, resource, options);
 }
@@ -54,7 +57,7 @@ export function informer<T extends KubeObject>(
 class Reflector<T extends KubeObject> implements Informer<T> {
   readonly #client: KubeClient;
   readonly #resource: Resource;
-  readonly #options: InformerOptions;
+  readonly #options: InformerOptions<T>;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #log: Log;
@@ -67,7 +70,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
   #version: string | undefined;
   #failures = 0;
 
-  constructor(client: KubeClient, resource: Resource, options: InformerOptions) {
+  constructor(client: KubeClient, resource: Resource, options: InformerOptions<T>) {
     this.#client = client;
     this.#resource = resource;
     this.#options = options;
@@ -153,6 +156,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     for (;;) {
       try {
         const page = await this.#client.list<T>(this.#resource, { ...selection, limit, continue: next });
+        for (const item of page.items) this.#options.trim?.(item);
         items.push(...page.items);
         next = page.metadata?.continue || undefined;
         if (next !== undefined) continue;
@@ -187,6 +191,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
       if (event.type === 'ERROR') throw watchError(event.object);
       seen++;
       this.#well();
+      if (event.type !== 'BOOKMARK') this.#options.trim?.(event.object);
       if (event.type !== 'BOOKMARK') this.#store.apply(event.type, event.object);
       this.#version = event.object.metadata?.resourceVersion ?? this.#version;
     }

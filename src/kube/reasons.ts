@@ -53,6 +53,7 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   RUNTIME_CREATE_FAILED: { reason: 'CreateContainerError' },
   RUNTIME_SANDBOX_FAILED: { reason: 'CreateContainerError' },
   RUNTIME_SANDBOX_GONE: { reason: 'CreateContainerError' },
+  RUNTIME_TOO_MANY_PROCESSES: { reason: 'CreateContainerError' },
   RUNTIME_TIMEOUT: { reason: 'CreateContainerError', exit: 6 },
   MODULE_NOT_WASM: { reason: 'ErrImagePull', exit: 126 },
   MODULE_COMPONENT: { reason: 'ErrImagePull', exit: 126 },

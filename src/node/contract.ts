@@ -46,6 +46,15 @@ export interface PodManager {
 export type Profile = 'krustlet' | 'conformance';
 export type Arch = 'wasm32-wasi' | 'wasm32-wagi';
 
+export interface SandboxOptions {
+  /** How many sandboxes the pods of a namespace share. */
+  readonly perNamespace?: number | undefined;
+  /** How many pods may have a process of their own at once. */
+  readonly mostOwnProcesses?: number | undefined;
+  /** How many sandboxes wait for a namespace. */
+  readonly warm?: number | undefined;
+}
+
 export interface NodeOptions {
   readonly name: string;
   readonly dataDir: string;
@@ -78,6 +87,8 @@ export interface NodeOptions {
   readonly insecureRegistries?: readonly string[] | undefined;
   /** Starts guests without walls where the system has none to offer. */
   readonly insecureTrustedGuests?: boolean | undefined;
+  /** How guests are spread over processes; what is left out has the runtime's defaults. */
+  readonly sandboxes?: SandboxOptions | undefined;
   readonly version: string;
   readonly log: Log;
   readonly clock?: Clock | undefined;

@@ -27,7 +27,15 @@ async function createPodSide(means: PodMeans): Promise<PodSide> {
   const { dataDir } = options;
   await using owned = new AsyncDisposableStack();
   const [runtime, store] = await Promise.all([
-    createRuntime({ dataDir, log, clock, insecureTrustedGuests: options.insecureTrustedGuests === true }),
+    createRuntime({
+      dataDir,
+      log,
+      clock,
+      insecureTrustedGuests: options.insecureTrustedGuests === true,
+      pool: options.sandboxes?.perNamespace,
+      mostOwnProcesses: options.sandboxes?.mostOwnProcesses,
+      warm: options.sandboxes?.warm,
+    }),
     ContentStore.open(join(dataDir, 'content'), { clock }),
   ]);
   owned.use(runtime);

@@ -111,7 +111,7 @@ function accountRule(api: Api, node: string, { verb, subresource, namespace, nam
 }
 
 export function* podsOn(api: Api, node: string, namespace: string): Iterable<PodSpec> {
-  for (const { value } of api.store.list('pods', namespace)) {
+  for (const { value } of api.store.each('pods', namespace)) {
     const spec = value['spec'] as PodSpec;
     if (spec.nodeName === node) yield spec;
   }

@@ -21,12 +21,22 @@ export const startEventExpiry: StartController = ({ api, signal }) => {
       store.remove({ storage: 'events', namespace: entry.namespace, name: entry.name });
     }
   }
+  store.subscribe('events', ({ entry }) => void timeOf(entry));
   const running = every(api, EVERY, { name: 'events', signal, work: expire });
   return { idle: () => (signal.aborted ? running : Promise.resolve()) };
 };
 
-function timeOf({ value }: Entry): number {
+/** Known from when an event was written, as its object is soon forgotten. */
+const times = new WeakMap<Entry, number>();
+
+function timeOf(entry: Entry): number {
+  const known = times.get(entry) ?? readTime(entry);
+  times.set(entry, known);
+  return known;
+}
+
+function readTime({ value }: Entry): number {
   const { lastTimestamp, eventTime, series, metadata } = value as unknown as Event;
-  const times = [lastTimestamp, eventTime, series?.lastObservedTime, metadata.creationTimestamp];
-  return Math.max(0, ...times.map((time) => fromTime(time ?? undefined) ?? 0));
+  const all = [lastTimestamp, eventTime, series?.lastObservedTime, metadata.creationTimestamp];
+  return Math.max(0, ...all.map((time) => fromTime(time ?? undefined) ?? 0));
 }

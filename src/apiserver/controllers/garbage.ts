@@ -28,18 +28,26 @@ export const startGarbageCollection: StartController = ({ api, signal }) => {
     if (kind !== undefined) look({ kind, namespace, name });
   }
 
+  /** What names an owner, by the owner's UID; also what has named it once and does not any more. */
+  const named = new Map<string, Map<string, ObjectAddress>>();
+
+  function index(kind: KindRow, { namespace, name, value }: Entry): void {
+    for (const { uid } of value.metadata.ownerReferences ?? []) {
+      const dependents = named.get(uid) ?? new Map<string, ObjectAddress>();
+      named.set(uid, dependents.set(`${kind.storage} ${namespace} ${name}`, { kind, namespace, name }));
+    }
+  }
+
   function dependentsOf(uid: string): ObjectAddress[] {
-    return OWNABLE.flatMap((kind) =>
-      store
-        .list(kind.storage ?? '')
-        .filter(({ value }) => value.metadata.ownerReferences?.some((owner) => owner.uid === uid))
-        .map(({ namespace, name }) => ({ kind, namespace, name })),
+    return [...(named.get(uid)?.values() ?? [])].filter((address) =>
+      store.get(placeOf(address))?.value.metadata.ownerReferences?.some((owner) => owner.uid === uid),
     );
   }
 
   function ownerGone(uid: string): void {
     for (const dependent of dependentsOf(uid)) look(dependent);
     for (const dependent of dependentsOf(uid)) disown(dependent, uid);
+    if (dependentsOf(uid).length === 0) named.delete(uid);
   }
 
   function disown(address: ObjectAddress, uid: string): void {
@@ -106,6 +114,7 @@ export const startGarbageCollection: StartController = ({ api, signal }) => {
 
   function watched(kind: KindRow, { entry, type }: { entry: Entry; type: string }): void {
     const { metadata } = entry.value;
+    if (type !== 'DELETED') index(kind, entry);
     if (type === 'DELETED') {
       queue.push(`owner ${metadata.uid}`);
       for (const owner of metadata.ownerReferences ?? []) pushOwner(owner, entry.namespace);

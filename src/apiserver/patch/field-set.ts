@@ -11,16 +11,56 @@ export type PathElement = string;
 const MAX_DEPTH = 100;
 
 export class FieldSet {
-  readonly members: ReadonlySet<PathElement>;
-  readonly children: ReadonlyMap<PathElement, FieldSet>;
+  #members: ReadonlySet<PathElement> | undefined;
+  #children: ReadonlyMap<PathElement, FieldSet> | undefined;
+  /** The set as it stands in an object, until somebody looks into it: most of a set is only carried on. */
+  #stored: Fields | undefined;
 
   constructor(members: Iterable<PathElement> = [], children: Iterable<readonly [PathElement, FieldSet]> = []) {
-    this.members = new Set(members);
-    this.children = new Map([...children].filter(([, child]) => !child.empty));
+    this.#members = new Set(members);
+    this.#children = new Map([...children].filter(([, child]) => !child.empty));
+  }
+
+  /** Of a fieldsV1 that is known to be canonical. */
+  static stored(fields: unknown): FieldSet {
+    const set = new FieldSet();
+    set.#stored = isFields(fields) ? fields : {};
+    return set;
+  }
+
+  /** The fieldsV1 that this was made of, if nobody has looked into it. */
+  get untouched(): Fields | undefined {
+    return this.#stored;
+  }
+
+  get members(): ReadonlySet<PathElement> {
+    if (this.#stored !== undefined) this.#open(this.#stored);
+    return this.#members ?? NONE;
+  }
+
+  get children(): ReadonlyMap<PathElement, FieldSet> {
+    if (this.#stored !== undefined) this.#open(this.#stored);
+    return this.#children ?? NOTHING;
   }
 
   get empty(): boolean {
-    return this.members.size === 0 && this.children.size === 0;
+    if (this.#stored === undefined) return this.members.size === 0 && this.children.size === 0;
+    for (const key in this.#stored) if (key !== '.') return false;
+    return true;
+  }
+
+  #open(stored: Fields): void {
+    this.#stored = undefined;
+    const members = new Set<PathElement>();
+    const children = new Map<PathElement, FieldSet>();
+    for (const key of Object.keys(stored)) {
+      if (key === '.') continue;
+      const child = FieldSet.stored(stored[key]);
+      if (child.empty || Object.hasOwn(stored[key] as Fields, '.')) members.add(key);
+      if (!child.empty) children.set(key, child);
+    }
+    this.#members = members;
+    this.#children = children;
   }
 
   /** The set below an element; an empty one where there is none. */
@@ -75,6 +115,8 @@ export class FieldSet {
 }
 
 const EMPTY = new FieldSet();
+const NONE: ReadonlySet<PathElement> = new Set();
+const NOTHING: ReadonlyMap<PathElement, FieldSet> = new Map();
 
 function mapped(set: FieldSet, map: (key: PathElement, child: FieldSet) => FieldSet): [PathElement, FieldSet][] {
   return [...set.children].map(([key, child]) => [key, map(key, child)]);
@@ -112,6 +154,8 @@ export function setOf(...paths: readonly (readonly string[])[]): FieldSet {
 }
 
 export function toFieldsV1(set: FieldSet, self = false): Fields {
+  const { untouched } = set;
+  if (untouched !== undefined && Object.hasOwn(untouched, '.') === self) return untouched;
   const keys = [...new Set([...set.members, ...set.children.keys()])].sort(compareElements);
   const entries = keys.map((key) => {
     const child = set.children.get(key);

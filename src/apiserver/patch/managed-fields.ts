@@ -3,7 +3,7 @@
  * A manager is identified by name, operation, subresource, and for updates the API version.
  */
 import type { ManagedFieldsEntry } from '#kube/types';
-import { type FieldSet, fromFieldsV1, pathText, toFieldsV1 } from './field-set.ts';
+import { FieldSet, fromFieldsV1, pathText, toFieldsV1 } from './field-set.ts';
 
 export interface Manager {
   readonly name: string;
@@ -27,19 +27,19 @@ export function identityOf({
 }
 
 /** undefined when an entry cannot be read: then none of them counts. */
-export function decodeManagers(entries: unknown): Managers | undefined {
+export function decodeManagers(entries: unknown, { stored = false } = {}): Managers | undefined {
   const managers: Managers = new Map();
   if (entries === undefined || entries === null) return managers;
   if (!Array.isArray(entries)) return undefined;
   for (const entry of entries as (ManagedFieldsEntry | null)[]) {
-    const manager = entry === null ? undefined : decodeManager(entry);
+    const manager = entry === null ? undefined : decodeManager(entry, stored);
     if (manager === undefined) return undefined;
     managers.set(identityOf(manager), manager);
   }
   return managers;
 }
 
-function decodeManager(entry: ManagedFieldsEntry): Manager | undefined {
+function decodeManager(entry: ManagedFieldsEntry, stored: boolean): Manager | undefined {
   const { operation, apiVersion = '', fieldsType } = entry;
   if (operation !== 'Apply' && operation !== 'Update') return undefined;
   if (apiVersion === '' || fieldsType !== 'FieldsV1') return undefined;
@@ -49,7 +49,8 @@ function decodeManager(entry: ManagedFieldsEntry): Manager | undefined {
     apiVersion,
     subresource: entry.subresource,
     time: entry.time,
-    fields: fromFieldsV1(entry.fieldsV1),
+    // What was stored was written by us, in canonical form.
+    fields: stored ? FieldSet.stored(entry.fieldsV1) : fromFieldsV1(entry.fieldsV1),
   };
 }
 

@@ -22,7 +22,7 @@ import { decodeManagers, encodeManagers, isReset, type Managers } from './manage
 import { applyMergePatch } from './merge-patch.ts';
 import { applyFields, conflictsBeyond, refuseManagedFields, takeOver, trackWrite, type Write } from './ownership.ts';
 import { applyStrategicMergePatch } from './strategic.ts';
-import { type Fields, goText, isFields } from './values.ts';
+import { type Fields, fromEntries, goText, isFields } from './values.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Source: apimachinery `validation.TotalAnnotationSizeLimitB`. */
@@ -48,18 +48,42 @@ function patched(request: PatchRequest, current: ApiObject): Decoded {
   else if (type === 'merge') next = applyMergePatch(current, body);
   else next = applyStrategicMergePatch(kind, current, body);
   if (!isFields(next)) throw badPatch(next, 'json: cannot unmarshal into Go value');
-  const report = validateStructure(kind, next);
+  const { part, kept } = changedPart(request, { next, current });
+  const report = validateStructure(kind, part);
   const shown = (): unknown => (type === 'strategic' ? goText(body) : next);
   if (report.error !== undefined) throw badPatch(shown(), report.error);
   const problems = [...strict, ...report.strict];
   if (fieldValidation === 'Strict' && problems.length > 0) {
     throw badPatch(shown(), `strict decoding error: ${problems.join(', ')}`);
   }
-  const object = throughTypes(kind, next);
-  applyDefaults(kind, object);
+  const typed = throughTypes(kind, part);
+  applyDefaults(kind, typed);
+  const object = kept.size === 0 ? typed : inOrder(next, { ...typed, ...Object.fromEntries(kept) });
   keepReset(next, object);
   trackUpdate(object, current, request);
   return { object, warnings: fieldValidation === 'Warn' ? problems : [] };
+}
+
+/**
+ * A patch of a subresource leaves most of the object as it is, down to its identity; that was checked, typed and given its
+ * defaults when it was stored. Metadata is always done again, since what follows changes it in place.
+ */
+function changedPart(
+  { subresource, type }: PatchRequest,
+  { next, current }: { next: Fields; current: ApiObject },
+): { part: Fields; kept: ReadonlyMap<string, unknown> } {
+  const kept = new Map<string, unknown>();
+  if (subresource === undefined || type !== 'strategic') return { part: next, kept };
+  for (const [key, value] of Object.entries(next)) {
+    if (key !== 'metadata' && isFields(value) && value === current[key]) kept.set(key, value);
+  }
+  return { part: fromEntries(Object.entries(next).filter(([key]) => !kept.has(key))), kept };
+}
+
+/** The keys in the order of `next`, then the others. */
+function inOrder(next: Fields, object: ApiObject): ApiObject {
+  const first = Object.keys(next).filter((key) => Object.hasOwn(object, key));
+  return { ...fromEntries(first.map((key) => [key, object[key]] as const)), ...object } as ApiObject;
 }
 
 /** Source: apiserver `patch.go`: the patched object (of a strategic patch: the patch) is the invalid value. */
@@ -133,7 +157,8 @@ export function trackUpdate(
   const given = object.metadata.managedFields;
   const reset = options.subresource === undefined && isReset(given);
   const sent = options.subresource === undefined ? decodeManagers(given) : undefined;
-  const own = sent !== undefined && sent.size > 0 ? sent : decodeManagers(old?.metadata.managedFields);
+  const own =
+    sent !== undefined && sent.size > 0 ? sent : decodeManagers(old?.metadata.managedFields, { stored: true });
   const managers: Managers = reset ? new Map() : (own ?? new Map());
   delete object.metadata.managedFields;
   // An object that nobody is tracked on stays so: an update would make its writer the owner of everything.

@@ -151,11 +151,15 @@ export function patchObject(api: Api, address: ObjectAddress, given: PatchGiven)
     return createObject(api, address, rest);
   }
   // What applyPatch tracked stands, a list that was emptied too; a second tracking would cost the same again.
-  return replaceObject(api, address, { ...given, ...patched, entry, tracked: true });
+  // A strategic patch leaves what it patches as it is, so no second copy has to be made of that either.
+  const old = type === 'strategic' ? current : undefined;
+  return replaceObject(api, address, { ...given, ...patched, entry, old, tracked: true });
 }
 
 interface Replacement extends Decoded, WriteContext {
   readonly entry: Entry;
+  /** A copy of the entry's object, where there is one already. */
+  readonly old?: ApiObject | undefined;
   /** managedFields are right already. */
   readonly tracked?: boolean;
 }
@@ -163,7 +167,7 @@ interface Replacement extends Decoded, WriteContext {
 function replaceObject(api: Api, address: ObjectAddress, given: Replacement): Written {
   const { kind, subresource, name } = address;
   const { object, entry, user } = given;
-  const old = fromStored(kind, entry);
+  const { old = fromStored(kind, entry) } = given;
   mustBeThat(address, object, old);
   keepMetadata(object, old);
   const strategy = strategyOf(kind);

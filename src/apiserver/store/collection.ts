@@ -22,6 +22,11 @@ export class Entry {
     return this.#value;
   }
 
+  /** The object is made anew from its text when somebody asks for it again: what is history is seldom read. */
+  forget(): void {
+    this.#value = undefined;
+  }
+
   copy(): ApiObject {
     return JSON.parse(this.text) as ApiObject;
   }
@@ -34,7 +39,7 @@ export function keyOf({ namespace, name }: { readonly namespace: string; readonl
 /** All objects of one storage, in the order of their keys, as etcd lists them. */
 export class Collection {
   readonly #entries = new Map<string, Entry>();
-  #sorted: string[] | undefined = [];
+  readonly #sorted: string[] = [];
 
   get size(): number {
     return this.#entries.size;
@@ -46,12 +51,12 @@ export class Collection {
 
   set(entry: Entry): void {
     const key = keyOf(entry);
-    if (!this.#entries.has(key)) this.#sorted = undefined;
+    if (!this.#entries.has(key)) this.#sorted.splice(this.#placeOf(key), 0, key);
     this.#entries.set(key, entry);
   }
 
   delete(key: string): void {
-    if (this.#entries.delete(key)) this.#sorted = undefined;
+    if (this.#entries.delete(key)) this.#sorted.splice(this.#placeOf(key), 1);
   }
 
   /** A copy of the map, to roll back in. */
@@ -59,13 +64,29 @@ export class Collection {
     return new Map(this.#entries);
   }
 
+  /** In no order, for who looks for one of many. */
+  values(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
   list(namespace?: string): Entry[] {
-    this.#sorted ??= [...this.#entries.keys()].sort();
     const found: Entry[] = [];
     for (const key of this.#sorted) {
       const entry = this.#entries.get(key);
       if (entry !== undefined && (namespace === undefined || entry.namespace === namespace)) found.push(entry);
     }
     return found;
+  }
+
+  /** Where the key stands, or would. */
+  #placeOf(key: string): number {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#sorted[middle] ?? '') < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

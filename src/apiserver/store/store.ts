@@ -45,6 +45,13 @@ const LIMITS: StoreLimits = {
   totalSize: 1 << 28,
 };
 
+/** Many, and hardly ever looked into once they were told. */
+const SELDOM_READ: ReadonlySet<string> = new Set(['events']);
+
+/** A commit is followed by a pause of so many times what it took, up to so many milliseconds. */
+const RESTS = 3;
+const MOST_DELAY = 8;
+
 export type Listener = (change: Change) => void;
 
 export class Store implements Disposable {
@@ -58,6 +65,9 @@ export class Store implements Disposable {
   #history: Change[] = [];
   #historySize = 0;
   #totalSize = 0;
+  /** How long the last commit took, and when it was over, in milliseconds. */
+  #commitTook = 0;
+  #commitEnd = 0;
   #revision: number;
   #compacted: number;
 
@@ -88,6 +98,22 @@ export class Store implements Disposable {
 
   list(storage: string, namespace?: string): Entry[] {
     return this.#collections.get(storage)?.list(namespace) ?? [];
+  }
+
+  /** In no order: cheaper than a list for who stops at the first that fits. */
+  *each(storage: string, namespace?: string): Iterable<Entry> {
+    for (const entry of this.#collections.get(storage)?.values() ?? []) {
+      if (namespace === undefined || entry.namespace === namespace) yield entry;
+    }
+  }
+
+  /** Lets go of what can be made again from the objects' texts. */
+  forgetValues(): void {
+    for (const collection of this.#collections.values()) for (const entry of collection.values()) entry.forget();
+    for (const { entry, previous } of this.#history) {
+      entry.forget();
+      previous?.forget();
+    }
   }
 
   count(storage: string): number {
@@ -174,8 +200,11 @@ export class Store implements Disposable {
   flush(): void {
     if (!this.pending) return;
     const compacted = this.#dueForCompaction();
+    const begun = performance.now();
     try {
       this.#db.commit(this.#revision, compacted);
+      this.#commitEnd = performance.now();
+      this.#commitTook = this.#commitEnd - begun;
     } catch (error) {
       this.#undo(error);
       throw error;
@@ -185,6 +214,10 @@ export class Store implements Disposable {
     this.#batch = [];
     this.#settling = undefined;
     for (const change of batch) for (const listener of this.#durable.get(change.storage) ?? []) listener(change);
+    for (const { storage, entry, previous } of batch) {
+      previous?.forget();
+      if (SELDOM_READ.has(storage)) entry.forget();
+    }
     settling?.resolve();
   }
 
@@ -210,13 +243,23 @@ export class Store implements Disposable {
       this.#undo(error);
       throw error;
     }
-    if (!this.pending) setImmediate(() => this.#flushLater());
+    if (!this.pending) this.#commitSoon();
     this.#revision = revision;
     this.#set(storage, entry, type === 'DELETED' ? undefined : entry);
     const whole: Change = { revision, type, storage, entry, previous, encoded: new Map() };
     this.#batch.push(whole);
     this.#remember(whole);
     for (const listener of this.#listeners.get(storage) ?? []) listener(whole);
+  }
+
+  /**
+   * At the end of the turn; where the disk is slow and there is much to write, a moment later, so that the thread spends no more than
+   * a part of its time waiting for the disk.
+   */
+  #commitSoon(): void {
+    const rest = Math.min(MOST_DELAY, this.#commitTook * RESTS) - (performance.now() - this.#commitEnd);
+    if (rest < 1) setImmediate(() => this.#flushLater());
+    else setTimeout(() => this.#flushLater(), rest);
   }
 
   /** Whoever waits in `settled()` is told; here nobody is there to catch it. */

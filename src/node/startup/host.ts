@@ -62,6 +62,11 @@ export async function startHost(options: NodeOptions, makePods: MakePods): Promi
   }
 }
 
+/** Who set which field is a third of a pod, and nothing to a node. */
+function withoutManagers({ metadata }: Pod): void {
+  delete metadata?.managedFields;
+}
+
 class Host implements Node {
   readonly name: string;
   readonly #options: NodeOptions;
@@ -222,6 +227,7 @@ class Host implements Node {
     const { signal } = this.#stop;
     const bound = informer<Pod>(client, PODS, {
       fieldSelector: `spec.nodeName=${this.name}`,
+      trim: withoutManagers,
       clock: this.#clock,
       log: this.#log,
     });

@@ -18,8 +18,8 @@ export interface NodeView {
   readonly node: Node;
   readonly allocatable: Amounts;
   /** What the pods on it ask for; `pods` counts them. */
-  readonly used: Map<string, number>;
-  readonly hostPorts: Set<string>;
+  readonly used: Amounts;
+  readonly hostPorts: { has(port: string): boolean };
 }
 
 const UNSCHEDULABLE = 'node(s) were unschedulable';

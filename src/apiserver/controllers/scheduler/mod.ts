@@ -1,22 +1,24 @@
 /** Gives pending pods a node: a filter, the emptiest of what is left, a binding. No preemption and no scores beyond that. */
-import type { Node, Pod, PodSpec } from '#kube/types';
+import type { Pod, PodSpec } from '#kube/types';
 import { type Api, modifyObject, nowOf, PODS } from '../../rest/mod.ts';
 import type { Entry } from '../../store/collection.ts';
 import { bindPod, setScheduled } from '../../subresources/binding.ts';
 import { recordEvent } from '../event-recorder.ts';
 import type { StartController } from '../mod.ts';
 import { type Failed, Reconciler } from '../reconciler.ts';
-import { add, amountsOf, fitMessage, type NodeView, portsOf, refusals, requestsOf } from './fit.ts';
+import { fitMessage, type NodeView, refusals } from './fit.ts';
+import { isOver, Usage } from './usage.ts';
 
 const NAME = 'default-scheduler';
 
 export const startScheduler: StartController = ({ api, signal }) => {
   const { store } = api;
   const pending = new Set<string>();
+  const usage = new Usage(api);
   const queue = new Reconciler(api, { name: 'scheduler', signal, work: schedule });
 
   function schedule(keys: readonly string[]): Failed {
-    const views = viewsOf(api);
+    const views = usage.views();
     const failed = new Map<string, unknown>();
     for (const key of keys) {
       try {
@@ -44,7 +46,10 @@ export const startScheduler: StartController = ({ api, signal }) => {
     for (const key of pending) queue.push(key);
   }
 
-  store.subscribe('pods', ({ entry, type }) => seen(entry, type));
+  store.subscribe('pods', ({ entry, type }) => {
+    usage.note(entry, type);
+    seen(entry, type);
+  });
   store.subscribe('nodes', retry);
   for (const entry of store.list('pods')) seen(entry, 'ADDED');
   return queue;
@@ -54,31 +59,6 @@ function isPending({ value }: Entry): boolean {
   const spec = value['spec'] as PodSpec;
   const ours = (spec.schedulerName ?? NAME) === NAME && (spec.schedulingGates ?? []).length === 0;
   return ours && (spec.nodeName ?? '') === '' && value.metadata.deletionTimestamp === undefined;
-}
-
-function isOver({ value }: Entry): boolean {
-  const phase = (value as Pod).status?.phase;
-  return phase === 'Succeeded' || phase === 'Failed';
-}
-
-function viewsOf(api: Api): NodeView[] {
-  const views = api.store.list('nodes').map(({ value }): NodeView => {
-    const node = value as Node;
-    return { node, allocatable: amountsOf(node.status?.allocatable), used: new Map(), hostPorts: new Set() };
-  });
-  const byName = new Map(views.map((view) => [view.node.metadata?.name, view]));
-  for (const entry of api.store.list('pods')) {
-    const spec = entry.value['spec'] as PodSpec;
-    const view = byName.get(spec.nodeName);
-    if (view !== undefined && !isOver(entry)) charge(view, spec);
-  }
-  return views;
-}
-
-function charge(view: NodeView, spec: PodSpec): void {
-  add(view.used, requestsOf(spec));
-  add(view.used, new Map([['pods', 1]]));
-  for (const port of portsOf(spec)) view.hostPorts.add(port);
 }
 
 function scheduleOne(api: Api, key: string, views: readonly NodeView[]): void {
@@ -96,7 +76,6 @@ function scheduleOne(api: Api, key: string, views: readonly NodeView[]): void {
   const node = best.node.metadata?.name ?? '';
   const address = { kind: PODS, namespace, name };
   bindPod(api, address, { metadata: { name }, target: { kind: 'Node', name: node } });
-  charge(best, pod.spec as PodSpec);
   const message = `Successfully assigned ${key} to ${node}`;
   recordEvent(api, entry.value, { type: 'Normal', reason: 'Scheduled', action: 'Binding', message, reporter: NAME });
 }

@@ -7,7 +7,6 @@ import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
 import type { Observed, Termination } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
-import { isolationOf } from './runtime-class.ts';
 
 const RETRY_AFTER = 5_000;
 
@@ -65,9 +64,8 @@ export async function cleanup(context: EffectContext): Promise<Change> {
       if (one !== undefined) await dependencies.runtime.delete(idOf(context, container, one.attempt));
     }
   }
-  const isolation = isolationOf(observed.handler ?? '');
-  if (isolation === 'pod')
-    await dependencies.runtime.release({ tenant: pod.metadata?.namespace ?? '', isolation, podUid: uid });
+  // Also for a pod that shares its namespace's sandbox: one of its modules may have needed a process of its own.
+  await dependencies.runtime.release({ tenant: pod.metadata?.namespace ?? '', isolation: 'pod', podUid: uid });
   dependencies.network.release(uid);
   await volumes.tearDown(pod);
   dependencies.images.forget(uid);

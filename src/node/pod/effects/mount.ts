@@ -29,7 +29,8 @@ async function prepare({ pod, observed, places, dependencies, signal }: EffectCo
   if (isolation !== 'tenant') return;
   const isNew = !existsSync(places.tenant);
   const tenant = pod.metadata?.namespace ?? '';
-  const prepared = dependencies.runtime.prepare?.({ tenant, isolation }).catch(() => {});
+  const podUid = pod.metadata?.uid ?? '';
+  const prepared = dependencies.runtime.prepare?.({ tenant, isolation, podUid }).catch(() => {});
   if (prepared === undefined || !isNew || signal.aborted) return;
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const leave = (): void => resolve();

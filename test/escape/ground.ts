@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Exit, Limits, Mount, Verdict, WorkloadId, WorkloadSpec } from '../../src/runtime/contract.ts';
+import { refusalAt } from '../../src/runtime/module/inspect.ts';
 import { createRuntime, type SandboxRuntime } from '../../src/runtime/sandbox/mod.ts';
 
 const guests = fileURLToPath(new URL('../../guests', import.meta.url));
@@ -88,7 +89,8 @@ export class Ground implements AsyncDisposable {
   async start(module: string | Uint8Array, run: Run = {}): Promise<Guest> {
     const spec = this.#spec(module, run);
     const verdict = await this.runtime.admit(spec.module);
-    if (verdict.refusal !== undefined) throw new Refused(verdict.refusal.code, verdict.refusal.message);
+    const refusal = refusalAt(verdict, spec.entrypoint);
+    if (refusal !== undefined) throw new Refused(refusal.code, refusal.message);
     try {
       await this.runtime.create(spec);
       await this.runtime.start(spec.id);

@@ -176,18 +176,19 @@ export function testRuntime({ name, open }: Suite): void {
         assert.equal((await runtime.wait(spec.id)).exit.code, 137);
       });
 
-      it('ends a guest that never waits, and says to its neighbour why it went too', async () => {
-        const neighbour = await begin(make('print up , forever', { tenant: 'crowded' }));
-        await logged(neighbour, 'up');
+      it('ends a guest that never waits, and its neighbours go on', async () => {
+        const neighbour = await begin(make('print up , tick 5', { tenant: 'crowded' }));
+        await logged(neighbour, 'tick 1');
         const spec = await begin(make('print up , loop', { tenant: 'crowded' }));
         await logged(spec, 'up');
+        const ticks = logLines(neighbour).length;
+        await logged(neighbour, `tick ${ticks + 20}`);
         await runtime.kill(spec.id, 'SIGTERM');
         assert.equal((await runtime.wait(spec.id)).exit.code, 143);
-        const { exit } = await runtime.wait(neighbour.id);
-        assert.equal(exit.code, 137);
-        assert.match(exit.message ?? '', /never waits/);
-        const { exit: after } = await run('exit 3', { tenant: 'crowded' });
-        assert.equal(after.code, 3);
+        const later = logLines(neighbour).length;
+        await logged(neighbour, `tick ${later + 20}`);
+        await runtime.kill(neighbour.id, 'SIGKILL');
+        assert.deepEqual((await runtime.wait(neighbour.id)).exit, { code: 137, signal: 9, reason: 'Error' });
       });
 
       it('does nothing to what has exited, is unknown or was never started', async () => {
@@ -265,8 +266,8 @@ export function testRuntime({ name, open }: Suite): void {
         await logged(spec, 'up');
         const stats = await runtime.stats(spec.id);
         assert.ok((stats?.memoryBytes ?? 0) >= 2 * MIB);
+        assert.ok((stats?.cpuNanos ?? 0) > 0);
         assert.equal(stats?.logBytesDropped, 0);
-        assert.equal(typeof (await runtime.resize(spec.id, { memoryBytes: 1 << 30 })), 'boolean');
         const stop = new AbortController();
         const waiting = runtime.wait(spec.id, { signal: stop.signal });
         stop.abort(new Error('enough'));
@@ -274,6 +275,38 @@ export function testRuntime({ name, open }: Suite): void {
         await runtime.kill(spec.id, 'SIGKILL');
         await runtime.wait(spec.id);
         assert.equal(await runtime.stats(spec.id), undefined);
+        assert.equal(await runtime.resize(spec.id, {}), false);
+      });
+
+      it('change memory in place, but not below what is in use', async () => {
+        const spec = await begin(make('grow 8 , print up , forever', { limits: { memoryBytes: 40 * MIB } }));
+        await logged(spec, 'up');
+        assert.equal(await runtime.resize(spec.id, { memoryBytes: 20 * MIB }), false);
+        assert.equal(await runtime.resize(spec.id, { memoryBytes: 28 * MIB }), true);
+        await runtime.kill(spec.id, 'SIGKILL');
+        const grown = await begin(
+          make('grow 8 , print up , sleep 300 , try grow 16 , grow 16 , print more', {
+            limits: { memoryBytes: 32 * MIB },
+          }),
+        );
+        await logged(grown, 'up');
+        assert.equal(await runtime.resize(grown.id, { memoryBytes: 64 * MIB }), true);
+        assert.equal((await runtime.wait(grown.id)).exit.code, 0);
+        assert.equal(logLines(grown).at(-1), 'stdout F more');
+      });
+
+      it('give CPU time by the limit, which changes in place', async () => {
+        const limited = await begin(make('print up , loop', { tenant: 'busy', limits: { cpuMillis: 50 } }));
+        const free = await begin(make('print up , loop', { tenant: 'busy' }));
+        await Promise.all([logged(limited, 'up'), logged(free, 'up')]);
+        const used = async (spec: WorkloadSpec) => (await runtime.stats(spec.id))?.cpuNanos ?? 0;
+        while ((await used(free)) < 1e9) await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.ok((await used(limited)) < 0.4 * (await used(free)));
+        assert.equal(await runtime.resize(limited.id, {}), true);
+        const before = { limited: await used(limited), free: await used(free) };
+        while ((await used(free)) < before.free + 0.5e9) await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.ok((await used(limited)) - before.limited > 0.25e9);
+        for (const { id } of [limited, free]) await runtime.kill(id, 'SIGKILL');
       });
     });
 

@@ -122,7 +122,7 @@ export class Workloads {
   async kill(key: string, signal: Signal): Promise<void> {
     const workload = this.#workloads.get(key);
     if (workload === undefined || workload.state.phase === 'exited' || workload.ending) return;
-    if (signal !== 'SIGKILL' && workload.spec.onTerm === 'grace') return;
+    if (signal !== 'SIGKILL' && ((await taken(workload, signal)) || workload.spec.onTerm === 'grace')) return;
     const number = SIGNAL_NUMBERS[signal];
     const exit: Exit = { code: 128 + number, signal: number, reason: 'Error' };
     workload.killedWith = exit;
@@ -300,4 +300,19 @@ function mostGuests(): number {
     // Behind the walls: the kernel's own default.
   }
   return Math.max(64, Math.min(MOST_MEMORIES, Math.floor((mappings - OWN_MAPPINGS) / 6)));
+}
+
+/** A thread that does not answer in time has a guest that computes: it has the signal, and its pod's grace to take it up. */
+const SIGNAL_PATIENCE_MS = 2000;
+
+async function taken({ spec, created, loop }: Workload, signal: Signal): Promise<boolean> {
+  if (spec.posix === undefined) return false;
+  await created.catch(() => {});
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(true), SIGNAL_PATIENCE_MS);
+  const answer = loop.ask({ do: 'signal', key: spec.key, signal }).then(
+    (ok) => ok === true,
+    () => false,
+  );
+  return Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
 }

@@ -31,8 +31,21 @@ const NODE: Flags = {
   'max-pods': {
     value: 'N',
     most: 100_000,
-    summary: 'pods at most (default: one for each 2 MiB of memory, 110 to 12000)',
+    summary: 'pods at most (default: by memory)',
   },
+  'namespace-sandboxes': {
+    value: 'N',
+    most: 64,
+    hidden: true,
+    summary: 'sandboxes that a namespace shares (default 1)',
+  },
+  'max-own-processes': {
+    value: 'N',
+    most: 10_000,
+    hidden: true,
+    summary: 'pods with a process of their own (default: by memory)',
+  },
+  'warm-sandboxes': { value: 'N', most: 16, hidden: true, summary: 'sandboxes that wait for a namespace (default 1)' },
 };
 
 export const COMMANDS: readonly Command[] = [

@@ -16,6 +16,7 @@ type Common = Pick<
   | 'maxPods'
   | 'insecureRegistries'
   | 'insecureTrustedGuests'
+  | 'sandboxes'
   | 'version'
   | 'log'
   | 'signal'
@@ -30,10 +31,23 @@ export function commonOptions(context: Context, args: Arguments, { log = context
     labels: labelsOf(args.value('node-labels') ?? ''),
     insecureRegistries: args.values('insecure-registry'),
     insecureTrustedGuests: args.has('insecure-trusted-guests'),
+    sandboxes: sandboxOptions(args),
     ...(maxPods === undefined ? {} : { maxPods: Number(maxPods) }),
     version: VERSION,
     log,
     signal: context.signal,
+  };
+}
+
+function sandboxOptions(args: Arguments): NonNullable<NodeOptions['sandboxes']> {
+  const number = (flag: string): number | undefined => {
+    const given = args.value(flag);
+    return given === undefined ? undefined : Number(given);
+  };
+  return {
+    perNamespace: number('namespace-sandboxes'),
+    mostOwnProcesses: number('max-own-processes'),
+    warm: number('warm-sandboxes'),
   };
 }
 

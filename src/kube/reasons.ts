@@ -60,6 +60,7 @@ export const OUTCOMES: Readonly<Record<string, Outcome>> = {
   MODULE_CORRUPT: { reason: 'CreateContainerError', exit: 126 },
   MODULE_MISSING_IMPORT: { reason: 'CreateContainerError', exit: 126 },
   MODULE_RESERVED_NAME: { reason: 'CreateContainerError', exit: 126 },
+  MODULE_NOT_GRANTED: { reason: 'CreateContainerConfigError', exit: 126 },
   MODULE_NO_ENTRYPOINT: { reason: 'CreateContainerError', exit: 126 },
   MODULE_TOO_LARGE: { reason: 'CreateContainerError', exit: 126 },
   MODULE_STALLED: { reason: 'CreateContainerError', exit: 125 },

@@ -21,6 +21,10 @@ const recordShape = record({
   tenant: optional(text({ max: 253 })),
   isolation: oneOf('tenant', 'pod'),
   podUid: optional(text({ max: 128 })),
+  /** Which of several sandboxes that a tenant's pods share. */
+  slot: optional(integer(1, 1024)),
+  /** The user that it runs as, where that is not the node's own. */
+  uid: optional(integer(1, 0xfffffffe)),
 });
 export type SandboxRecord = Shaped<typeof recordShape>;
 

@@ -2,6 +2,7 @@
  * The runtime over sandbox processes: places workloads by tenant and isolation, starts and ends sandboxes, finds those of an
  * earlier node process again, and keeps one warm. Composed by the node's main; everything it needs is given.
  */
+import { totalmem } from 'node:os';
 import { type Clock, type Log, silentLog, systemClock } from '#kit';
 import { ffiAvailable } from '#kit/os';
 import type {
@@ -22,6 +23,7 @@ import { Admission } from '../../module/admission.ts';
 import { runtimeError } from '../errors.ts';
 import type { ExitedState } from '../exits.ts';
 import { workloadIdOf, workloadName } from '../protocol/messages.ts';
+import { defaultMostOwn, placementOf } from './placement.ts';
 import { Reports } from './reports.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -33,7 +35,11 @@ export interface RuntimeOptions {
   /** The Node binary that sandboxes run on; this process's own by default. */
   readonly node?: string;
   /** How many sandboxes wait for a tenant. */
-  readonly warm?: number;
+  readonly warm?: number | undefined;
+  /** How many sandboxes a tenant's pods share; 1 where nothing else is said. */
+  readonly pool?: number | undefined;
+  /** How many pods may have a process of their own at once; by the machine's memory where nothing is said. */
+  readonly mostOwnProcesses?: number | undefined;
   /** Starts guests without walls where the system has none to offer. */
   readonly insecureTrustedGuests?: boolean;
 }
@@ -69,6 +75,8 @@ class ProcessRuntime implements SandboxRuntime {
     clock = systemClock,
     node = process.execPath,
     warm = 1,
+    pool = 1,
+    mostOwnProcesses = defaultMostOwn(totalmem()),
     insecureTrustedGuests = false,
   }: RuntimeOptions) {
     const reports = this.#reports;
@@ -78,6 +86,7 @@ class ProcessRuntime implements SandboxRuntime {
       clock,
       node,
       warm,
+      rules: { pool, mostOwn: mostOwnProcesses },
       insecureTrustedGuests,
       changed: (key, state) => reports.set(key, state),
     });
@@ -112,8 +121,10 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   async #place(spec: WorkloadSpec): Promise<void> {
-    const sandbox = await this.#sandboxes.place(spec.placement, spec.id.podUid, spec.logPath);
-    await sandbox.create(spec);
+    const executable = await this.#admission.executable(spec.module);
+    const placement = placementOf(spec.placement, executable.execution);
+    const sandbox = await this.#sandboxes.place(placement, spec.id.podUid, spec.logPath);
+    await sandbox.create(spec, executable);
   }
 
   async start(id: WorkloadId): Promise<void> {
@@ -165,9 +176,7 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   async listenersOf(podUid: string): Promise<readonly Listener[]> {
-    const holders = this.#sandboxes
-      .all()
-      .filter((sandbox) => sandbox.open && [...sandbox.workloads.keys()].some((key) => key.startsWith(`${podUid}/`)));
+    const holders = this.#sandboxes.all().filter((sandbox) => sandbox.open && sandbox.has(podUid));
     const found = await Promise.all(holders.map((sandbox) => sandbox.listenersOf(podUid)));
     return found.flat();
   }
@@ -203,7 +212,7 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   #sandboxOf(key: string): Sandbox | undefined {
-    return this.#sandboxes.all().find((sandbox) => sandbox.workloads.has(key));
+    return this.#sandboxes.of(key);
   }
 }
 

@@ -17,6 +17,7 @@ import type {
   WorkloadStats,
 } from '../../contract.ts';
 import { workloadKey } from '../../contract.ts';
+import type { Executable } from '../../module/admission.ts';
 import { runtimeError } from '../errors.ts';
 import { type ExitedState, readExits, writeExit } from '../exits.ts';
 import { listenersShape, snapshotShape, statsShape, type WireSpec } from '../protocol/messages.ts';
@@ -28,17 +29,24 @@ export interface SandboxContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly changed: (key: string, state: WorkloadState) => void;
+  /** A workload was placed in this sandbox, or is no longer known there. */
+  readonly placed: (key: string, sandbox: Sandbox) => void;
+  readonly forgotten: (key: string, sandbox: Sandbox) => void;
   readonly gone: (sandbox: Sandbox) => void;
 }
 
 const PING_MS = 5000;
 const PING_ANSWER_MS = 15_000;
+/** Version of the protocol. */
+const CLASSES_SINCE = 2;
 const PHASES = ['created', 'running', 'exited'] as const;
 const anything: Shape<unknown> = (value) => value;
 
 export class Sandbox {
   readonly folder: SandboxFolder;
   readonly workloads = new Map<string, WorkloadState>();
+  /** How many workloads each pod has here. */
+  readonly #pods = new Map<string, number>();
   readonly #context: SandboxContext;
   readonly #stop = new AbortController();
   #record: SandboxRecord;
@@ -52,7 +60,19 @@ export class Sandbox {
     this.folder = folder;
     this.#record = record;
     this.#context = context;
-    for (const key of folder.placed()) this.workloads.set(key, { phase: 'created' });
+    for (const key of folder.placed()) this.#place(key);
+  }
+
+  #place(key: string): void {
+    this.workloads.set(key, { phase: 'created' });
+    const podUid = podOf(key);
+    this.#pods.set(podUid, (this.#pods.get(podUid) ?? 0) + 1);
+    this.#context.placed(key, this);
+  }
+
+  /** Whether a workload of this pod is here. */
+  has(podUid: string): boolean {
+    return this.#pods.has(podUid);
   }
 
   get record(): SandboxRecord {
@@ -112,12 +132,12 @@ export class Sandbox {
     void this.#ask({ do: 'assign', tenant: record.tenant ?? '' }, anything).catch(() => {});
   }
 
-  async create(spec: WorkloadSpec): Promise<void> {
+  async create(spec: WorkloadSpec, executable: Executable): Promise<void> {
     const key = workloadKey(spec.id);
     this.folder.note('+', key);
-    this.workloads.set(key, { phase: 'created' });
+    this.#place(key);
     try {
-      await this.#ask({ do: 'create', spec: this.#wire(spec) }, anything);
+      await this.#ask({ do: 'create', spec: this.#wire(spec, executable) }, anything);
       this.#context.changed(key, { phase: 'created' });
     } catch (error) {
       if (isWasmletError(error, 'RUNTIME_TIMEOUT')) void this.#discard(key);
@@ -227,8 +247,13 @@ export class Sandbox {
     return this.#link.ask(request, shape, timeoutMs === undefined ? {} : { timeoutMs });
   }
 
-  #wire(spec: WorkloadSpec): WireSpec {
-    const { id: _, placement: __, module, listeners, ...rest } = spec;
+  /** A sandbox of a release before classes gets the module as it was pushed, and knows no more to do with it. */
+  #wire(spec: WorkloadSpec, executable: Executable): WireSpec {
+    const { id: _, placement: __, listeners, ...given } = spec;
+    const { class: where, optimize } = executable.execution;
+    const knowsClasses = (this.#link?.version ?? 0) >= CLASSES_SINCE;
+    const rest = { ...given, ...(knowsClasses && { execution: { class: where, optimize } }) };
+    const module = { ...spec.module, path: knowsClasses ? executable.path : spec.module.path };
     const key = workloadKey(spec.id);
     if (this.#packets === undefined) {
       if (listeners.length > 0)
@@ -272,7 +297,13 @@ export class Sandbox {
   }
 
   #forget(key: string): void {
-    if (this.workloads.delete(key)) this.folder.note('-', key);
+    if (!this.workloads.delete(key)) return;
+    this.folder.note('-', key);
+    const podUid = podOf(key);
+    const left = (this.#pods.get(podUid) ?? 1) - 1;
+    if (left > 0) this.#pods.set(podUid, left);
+    else this.#pods.delete(podUid);
+    this.#context.forgotten(key, this);
   }
 
   /** A workload that nobody wants any more. */
@@ -332,6 +363,10 @@ export class Sandbox {
         await this.#bury(`it did not answer for ${PING_ANSWER_MS} ms`);
     }
   }
+}
+
+function podOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
 }
 
 function pidExists(pid: number): boolean {

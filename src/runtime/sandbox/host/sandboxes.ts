@@ -1,14 +1,16 @@
-/** Every sandbox of a data directory: which tenant has which, the warm one, those found again, and their end. */
+/** Every sandbox of a data directory: which tenant has which, those found again, and their end. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, type Log, messageOf } from '#kit';
 import type { Grant } from '#kit/os';
 import type { Placement, WorkloadState } from '../../contract.ts';
 import { runtimeError } from '../errors.ts';
+import { isOwn, type Owner, ownerKey, ownerOf, type PlacementRules, tooMany } from './placement.ts';
 import { foldersOf, SandboxFolder, type SandboxRecord } from './record.ts';
 import { Sandbox, type SandboxContext } from './sandbox.ts';
 import { spawnSandbox } from './spawn.ts';
+import { WarmSandboxes, warmRoot } from './warm.ts';
 
 export interface SandboxesOptions {
   readonly dataDir: string;
@@ -16,6 +18,7 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly node: string;
   readonly warm: number;
+  readonly rules: PlacementRules;
   readonly insecureTrustedGuests: boolean;
   readonly changed: (key: string, state: WorkloadState) => void;
 }
@@ -23,54 +26,73 @@ export interface SandboxesOptions {
 /** An empty sandbox stays this long: the pod that is made again is the common case. */
 const LINGER_MS = 30_000;
 
-/** The next warm one does not start while the pods that took the last one do. */
-const REFILL_MS = 2000;
-
-type Owner = Pick<SandboxRecord, 'tenant' | 'isolation' | 'podUid'>;
-
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #all = new Set<Sandbox>();
+  /** By owner: where the next workload goes. */
   readonly #placed = new Map<string, Promise<Sandbox>>();
-  readonly #warm: Promise<Sandbox>[] = [];
+  /** By workload: where it is. */
+  readonly #homes = new Map<string, Sandbox>();
+  readonly #warm: WarmSandboxes;
   /** The newest wait of each empty sandbox; a later one starts it anew. */
   readonly #lingering = new WeakMap<Sandbox, object>();
   readonly #stop = new AbortController();
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
+    const { dataDir, clock, log, warm: count } = options;
+    this.#warm = new WarmSandboxes({
+      dataDir,
+      clock,
+      log,
+      count,
+      newId,
+      signal: this.#stop.signal,
+      spawn: (id, root) => this.#spawn(id, { isolation: 'tenant' }, [{ path: root, access: 'write' }]),
+    });
   }
 
   all(): readonly Sandbox[] {
     return [...this.#all];
   }
 
+  /** The sandbox that a workload is in, or was in when it ended. */
+  of(key: string): Sandbox | undefined {
+    return this.#homes.get(key);
+  }
+
   /** The sandbox of this placement, started when there is none. */
-  place({ tenant, isolation }: Placement, podUid: string, logPath?: string): Promise<Sandbox> {
-    checkName('tenant', tenant);
-    const owner: Owner = isolation === 'pod' ? { tenant, isolation, podUid } : { tenant, isolation };
+  async place(placement: Placement, podUid: string, logPath?: string): Promise<Sandbox> {
+    const owner = ownerOf(placement, podUid, this.#options.rules);
     const key = ownerKey(owner);
     const known = this.#placed.get(key);
     if (known !== undefined) return known;
-    const made = isolation === 'pod' ? this.#spawnForPod(owner, logPath) : this.#spawnForTenant(owner);
+    if (owner.isolation === 'pod') this.#makeRoom();
+    const made = owner.isolation === 'pod' ? this.#spawnForPod(owner, logPath) : this.#spawnForTenant(owner);
     this.#placed.set(key, made);
-    made.catch(() => this.#placed.delete(key));
+    made.catch(() => this.#placed.get(key) === made && this.#placed.delete(key));
     return made;
   }
 
   refill(): void {
-    while (this.#warm.length < this.#options.warm && !this.#stop.signal.aborted) {
-      const id = newId();
-      const root = join(this.#options.dataDir, 'tenants', `.warm-${id}`);
-      mkdirSync(root, { recursive: true, mode: 0o755 });
-      const warm = this.#spawn(id, { isolation: 'tenant' }, [{ path: root, access: 'write' }]);
-      this.#warm.push(warm);
-      warm.catch((error) => {
-        this.#warm.splice(this.#warm.indexOf(warm), 1);
-        rmSync(root, { recursive: true, force: true });
-        this.#options.log.warn('Cannot keep a sandbox warm', { error: messageOf(error) });
-      });
-    }
+    this.#warm.refill();
+  }
+
+  /** Processes of pods' own are bounded; one that is empty and only waits gives way. */
+  #makeRoom(): void {
+    const { rules } = this.#options;
+    // Also those that are on their way, which no set of processes has yet.
+    const own = [...this.#placed.keys()].filter(isOwn).length;
+    if (own < rules.mostOwn) return;
+    const idle = [...this.#all].find(
+      (sandbox) =>
+        sandbox.record.isolation === 'pod' &&
+        sandbox.open &&
+        sandbox.workloads.size === 0 &&
+        this.#lingering.has(sandbox),
+    );
+    if (idle === undefined) throw tooMany(rules);
+    void this.#endAndRemove(idle, 'another pod needed its place');
   }
 
   /** Finds the sandboxes of an earlier node process. All their workloads are reported when this returns. */
@@ -110,7 +132,7 @@ export class Sandboxes {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.allSettled([...this.#warm, ...this.#placed.values()]);
+    await Promise.allSettled([...this.#warm.waiting, ...this.#placed.values()]);
     await Promise.all(
       this.all().map(async (sandbox) => {
         const states = [...sandbox.workloads.values()];
@@ -124,7 +146,7 @@ export class Sandboxes {
 
   async #spawnForTenant(owner: Owner): Promise<Sandbox> {
     const root = join(this.#options.dataDir, 'tenants', owner.tenant ?? '');
-    const warm = await this.#takeWarm(root);
+    const warm = await this.#warm.take(root);
     if (warm !== undefined) {
       warm.assign(owner);
       return warm;
@@ -133,29 +155,8 @@ export class Sandboxes {
     return this.#spawn(newId(), owner, [{ path: root, access: 'write' }]);
   }
 
-  /** Landlock's rule follows the directory: renamed, the warm sandbox's root is the tenant's. */
-  async #takeWarm(root: string): Promise<Sandbox | undefined> {
-    const warm = this.#warm.shift();
-    if (warm === undefined) return undefined;
-    const sandbox = await warm.catch(() => undefined);
-    if (sandbox === undefined || !sandbox.open) return undefined;
-    try {
-      renameSync(warmRoot(this.#options.dataDir, sandbox.record.id), root);
-      return sandbox;
-    } catch {
-      // The tenant has files already: this one waits on for another.
-      this.#warm.push(warm);
-      return undefined;
-    } finally {
-      this.#options.clock.sleep(REFILL_MS, { signal: this.#stop.signal }).then(
-        () => this.refill(),
-        () => {},
-      );
-    }
-  }
-
   #spawnForPod(owner: Owner, logPath?: string): Promise<Sandbox> {
-    const podUid = checkName('pod', owner.podUid ?? '');
+    const podUid = owner.podUid ?? '';
     const root = join(this.#options.dataDir, 'tenants', owner.tenant ?? '');
     const folders = [join(root, 'pods', podUid)];
     // <tenant>/logs/<pod>/<container>/<attempt>.log
@@ -202,7 +203,14 @@ export class Sandboxes {
 
   #context(): SandboxContext {
     const { clock, log, changed } = this.#options;
-    return { clock, log, changed, gone: (sandbox) => this.#gone(sandbox) };
+    return {
+      clock,
+      log,
+      changed,
+      placed: (key, sandbox) => this.#homes.set(key, sandbox),
+      forgotten: (key, sandbox) => this.#homes.get(key) === sandbox && this.#homes.delete(key),
+      gone: (sandbox) => this.#gone(sandbox),
+    };
   }
 
   #gone(sandbox: Sandbox): void {
@@ -212,23 +220,8 @@ export class Sandboxes {
       (current) => current === sandbox && this.#placed.get(key) === placed && this.#placed.delete(key),
       () => {},
     );
-    this.#dropWarm(sandbox);
+    this.#warm.lost(sandbox);
     if (sandbox.workloads.size === 0) this.#remove(sandbox);
-    if (sandbox.record.tenant !== undefined || this.#stop.signal.aborted) return;
-    // Not at once: a machine on which none starts should not try all day long.
-    this.#options.clock.sleep(5000, { signal: this.#stop.signal }).then(
-      () => this.refill(),
-      () => {},
-    );
-  }
-
-  #dropWarm(sandbox: Sandbox): void {
-    for (const warm of [...this.#warm]) {
-      warm.then(
-        (other) => other === sandbox && this.#warm.includes(warm) && this.#warm.splice(this.#warm.indexOf(warm), 1),
-        () => {},
-      );
-    }
   }
 
   async #endAndRemove(sandbox: Sandbox, reason: string): Promise<void> {
@@ -241,6 +234,7 @@ export class Sandboxes {
 
   #remove(sandbox: Sandbox): void {
     this.#all.delete(sandbox);
+    for (const key of sandbox.workloads.keys()) if (this.#homes.get(key) === sandbox) this.#homes.delete(key);
     sandbox.folder.remove();
     if (sandbox.record.tenant === undefined) {
       rmSync(warmRoot(this.#options.dataDir, sandbox.record.id), { recursive: true, force: true });
@@ -261,26 +255,11 @@ export class Sandboxes {
     }
     for (const [key, state] of sandbox.workloads) this.#options.changed(key, state);
     if (record.tenant !== undefined) this.#placed.set(ownerKey(record), Promise.resolve(sandbox));
-    else if (this.#warm.length < this.#options.warm) this.#warm.push(Promise.resolve(sandbox));
-    else await this.#endAndRemove(sandbox, 'there was another warm one');
+    else if (!this.#warm.adopt(sandbox)) await this.#endAndRemove(sandbox, 'there was another warm one');
     if (record.tenant !== undefined) this.emptied(sandbox);
   }
 }
 
-function ownerKey({ tenant, isolation, podUid }: Owner): string {
-  return isolation === 'pod' ? `${tenant} ${podUid}` : `${tenant}`;
-}
-
-function warmRoot(dataDir: string, id: string): string {
-  return join(dataDir, 'tenants', `.warm-${id}`);
-}
-
 function newId(): string {
   return `s-${randomBytes(5).toString('hex')}`;
-}
-
-/** Names that become directories. */
-function checkName(what: string, name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name)) return name;
-  throw runtimeError('RUNTIME_BAD_SPEC', `Cannot place a workload: '${name}' is no name of a ${what}`);
 }

@@ -38,12 +38,13 @@ export function chooseOptimization(facts: Pick<ModuleFacts, 'looping'>): Executi
 }
 
 /**
- * Either the function is entered rarely, so that its loops would run in quick code; or it has loops within loops and calls nothing
- * in them, so that nothing is lost by compiling it before calls were seen.
+ * Either the function is entered rarely, so that its loops would run in quick code; or it may be, and has loops within loops that call
+ * nothing, so that nothing is lost by compiling it before calls were seen.
  */
-function isWorthIt({ bodyBytes, loops, loopDepth, callsInLoops, enteredRarely }: FunctionFacts): boolean {
+function isWorthIt({ bodyBytes, loops, enteredRarely, ...shape }: FunctionFacts): boolean {
   if (loops === 0 || bodyBytes > LARGEST) return false;
-  return enteredRarely || (loopDepth > 1 && callsInLoops === 0);
+  const mayBeRare = shape.calledFromLoops === 0 && shape.calledFrom <= 1;
+  return enteredRarely || (mayBeRare && shape.loopDepth > 1 && shape.callsInLoops === 0);
 }
 
 function weight({ loopBytes, innerLoopBytes, enteredRarely }: FunctionFacts): number {

@@ -36,6 +36,8 @@ export class Helpers {
   readonly #grow: number;
   /** A check: leaves the stack as it finds it. */
   readonly check: Uint8Array;
+  /** Where in a check its branch stands. */
+  readonly branch: number;
 
   constructor(outline: Outline) {
     this.#outline = outline;
@@ -47,6 +49,7 @@ export class Helpers {
       code.all([OP.call, ...leb(this.#yield), OP.if, OP.empty, OP.unreachable, OP.end]);
     });
     const load = [...OP.i32_const(0), OP.i32_load, 2 | OP.other_memory, ...leb(outline.memories.length), 0];
+    this.branch = load.length;
     this.check = new Uint8Array([...load, OP.if, OP.empty, OP.call, ...leb(pause), OP.end]);
   }
 

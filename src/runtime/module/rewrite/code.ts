@@ -55,6 +55,8 @@ export class CodeRewriter {
   readonly #bytes: Uint8Array;
   readonly #plan: CodePlan;
   readonly #body: Output;
+  /** Where in the body the branches of its checks stand. */
+  readonly #branches: number[] = [];
   /** What is open around the current instruction: loops and other blocks. */
   readonly #open: number[] = [];
 
@@ -64,8 +66,11 @@ export class CodeRewriter {
     this.#body = scratch;
   }
 
-  /** One function's body, from its locals to its end, with its size in front. */
-  body(reader: Reader, output: Output): Counted & { readonly bodyBytes: number } {
+  /**
+   * One function's body, from its locals to its end, with its size in front. `branches` are those of its checks: offsets from the start of
+   * the new body.
+   */
+  body(reader: Reader, output: Output): Counted & { readonly bodyBytes: number; readonly branches: readonly number[] } {
     const bodyBytes = reader.u32();
     const start = reader.at;
     for (let left = reader.u32(); left > 0; left--) {
@@ -75,6 +80,7 @@ export class CodeRewriter {
     const code = reader.at;
     const end = start + bodyBytes;
     this.#body.clear();
+    this.#branches.length = 0;
     const counted = this.#walk(reader, { output: this.#body, checked: true });
     if (reader.at !== end) throw new BinaryError(`a function's code does not end with its body, at byte ${reader.at}`);
     const guarded = counted.calls > counted.callsInLoops || (bodyBytes > SMALL_FUNCTION && counted.loops === 0);
@@ -83,7 +89,10 @@ export class CodeRewriter {
     output.copy(this.#bytes, { from: start, to: code });
     output.all(check);
     output.all(this.#body.bytes);
-    return { ...counted, bodyBytes };
+    const before = code - start + check.length;
+    const branches = this.#branches.map((offset) => before + offset);
+    if (guarded) branches.unshift(code - start + (this.#plan.helpers?.branch ?? 0));
+    return { ...counted, bodyBytes, branches };
   }
 
   /** A constant expression. */
@@ -105,10 +114,10 @@ export class CodeRewriter {
     let innerStart = 0;
     open.length = 0;
 
-    /** Writes `replacement` where the source has [at, now). */
-    const replace = (at: number, replacement: ArrayLike<number>) => {
+    const check = (at: number) => {
       output.copy(bytes, { from: copied, to: at });
-      output.all(replacement);
+      this.#branches.push(output.length + helpers.branch);
+      output.all(helpers.check);
       copied = reader.at;
     };
     const call = (at: number, index: number) => {
@@ -125,7 +134,7 @@ export class CodeRewriter {
     for (;;) {
       const at = reader.at;
       if (checked && at - lastCheck > STRETCH) {
-        replace(at, helpers.check);
+        check(at);
         lastCheck = at;
       }
       const opcode = reader.byte();
@@ -169,7 +178,7 @@ export class CodeRewriter {
           if (depth > counted.loopDepth) counted.loopDepth = depth;
           if (depth === 1) loopStart = at;
           if (depth === 2) innerStart = at;
-          if (checked) replace(reader.at, helpers.check);
+          if (checked) check(reader.at);
           lastCheck = reader.at;
           break;
         case K.end:

@@ -13,6 +13,7 @@ import { Helpers } from './added.ts';
 import { Calls } from './calls.ts';
 import { type CodePlan, CodeRewriter } from './code.ts';
 import { writeElements } from './elements.ts';
+import { BranchHints } from './hints.ts';
 import { outlineOf, readerOf } from './outline.ts';
 import { Output } from './output.ts';
 import { Sections } from './sections.ts';
@@ -81,8 +82,13 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
   // Bodies first: what they need of types and helpers stands in front of them.
   const bodies = new Output({ capacity: Math.min(most, bytes.byteLength + (bytes.byteLength >> 2)), most });
   const reader = readerOf(bytes, outline.sections.get(SECTION.code));
-  for (let left = reader?.u32() ?? 0; left > 0 && reader !== undefined; left--)
-    calls.counted(code.body(reader, bodies));
+  const hints = new BranchHints(most);
+  const defined = reader?.u32() ?? 0;
+  for (let offset = 0; offset < defined && reader !== undefined; offset++) {
+    const { branches, ...counted } = code.body(reader, bodies);
+    calls.counted(counted);
+    hints.body(importedFunctions + 2 + offset, branches);
+  }
   for (const { body } of helpers.all) {
     bodies.u32(body.byteLength);
     bodies.all(body);
@@ -99,7 +105,7 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     most,
     exported: (index, from) => calls.exported(index, from),
   });
-  sections.write({ bodies: bodies.bytes, elements, shape });
+  sections.write({ bodies: bodies.bytes, elements, shape, hints });
   const facts = calls.facts();
   return {
     // Indexes of defined functions have moved by the two that are imported.

@@ -6,6 +6,7 @@ import { type Reader, SECTION } from '../binary.ts';
 import { ENGINE, type Shape } from '../shape.ts';
 import type { Helpers } from './added.ts';
 import type { CodeRewriter } from './code.ts';
+import type { BranchHints } from './hints.ts';
 import { writeNames } from './names.ts';
 import { type Outline, readerOf, TABLE_WITH_INITIAL } from './outline.ts';
 import { Output } from './output.ts';
@@ -21,6 +22,7 @@ export interface NewContents {
   readonly bodies: Uint8Array;
   readonly elements: Uint8Array | undefined;
   readonly shape: Shape;
+  readonly hints: BranchHints;
 }
 
 export interface SectionsOptions {
@@ -55,7 +57,7 @@ export class Sections {
     return this.#output.bytes;
   }
 
-  write({ bodies, elements, shape }: NewContents): void {
+  write({ bodies, elements, shape, hints }: NewContents): void {
     const output = this.#output;
     output.all(PREAMBLE);
     output.section(SECTION.custom, () => {
@@ -73,6 +75,7 @@ export class Sections {
     this.#exports();
     if (elements !== undefined) output.section(SECTION.element, () => output.all(elements));
     this.#copy(SECTION.dataCount);
+    hints.write(output);
     output.section(SECTION.code, () => {
       output.u32(this.#outline.definedFunctions + this.#helpers.all.length);
       output.all(bodies);

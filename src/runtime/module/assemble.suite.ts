@@ -35,10 +35,20 @@ export interface FunctionSource {
   readonly export?: string;
 }
 
+/** A function by its type, or another kind by what its section would say of it. */
+export type ImportSource = { readonly module: string; readonly name: string } & (
+  | { readonly type: string }
+  | { readonly memory: string }
+  | { readonly table: string }
+  | { readonly tag: string }
+  /** `mut i32`. */
+  | { readonly global: string }
+);
+
 export interface ModuleSource {
   /** Types that are no plain functions, encoded, before all others; `[0x5f, …]`. */
   readonly types?: readonly (readonly number[])[];
-  readonly imports?: readonly { readonly module: string; readonly name: string; readonly type: string }[];
+  readonly imports?: readonly ImportSource[];
   readonly functions?: readonly FunctionSource[];
   /** `funcref 1 10`; encoded contents of a table entry where it begins with a number. */
   readonly tables?: readonly string[];
@@ -67,17 +77,13 @@ export function assemble(source: ModuleSource): Uint8Array<ArrayBuffer> {
     return extra.length + types.indexOf(type);
   };
   const functions = source.functions ?? [];
-  const imported = (source.imports ?? []).map(({ module, name, type }) => ({ module, name, index: typeOf(type) }));
+  const imported = (source.imports ?? []).map((one) => importOf(one, typeOf));
   const tags = (source.tags ?? []).map(typeOf);
   const declared = functions.map(({ type }) => typeOf(type));
   const bodies = functions.map((one) => bodyOf(one, typeOf));
   output.all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   section(output, SECTION.type, [...extra, ...types.map(functionType)]);
-  section(
-    output,
-    SECTION.import,
-    imported.map(({ module, name, index }) => [...nameBytes(module), ...nameBytes(name), 0, ...unsigned(index)]),
-  );
+  section(output, SECTION.import, imported);
   section(output, SECTION.function, declared.map(unsigned));
   section(output, SECTION.table, (source.tables ?? []).map(tableType));
   section(output, SECTION.memory, (source.memories ?? []).map(limits));
@@ -112,6 +118,16 @@ function section(output: Output, id: number, entries: readonly (readonly number[
     output.u32(entries.length);
     for (const entry of entries) output.all(entry);
   });
+}
+
+function importOf(source: ImportSource, typeOf: (type: string) => number): number[] {
+  const from = [...nameBytes(source.module), ...nameBytes(source.name)];
+  if ('type' in source) return [...from, 0, ...unsigned(typeOf(source.type))];
+  if ('table' in source) return [...from, 1, ...tableType(source.table)];
+  if ('memory' in source) return [...from, 2, ...limits(source.memory)];
+  if ('tag' in source) return [...from, 4, 0, ...unsigned(typeOf(source.tag))];
+  const [mutable, type = mutable ?? ''] = source.global.split(' ');
+  return [...from, 3, ...valueType(type), mutable === 'mut' ? 1 : 0];
 }
 
 function functionType(type: string): number[] {
@@ -159,8 +175,9 @@ function exportsOf({ exports = [], functions = [], imports = [] }: ModuleSource)
     const [kind = '', name = '', index = '0'] = text.split(' ');
     return [...nameBytes(name), KINDS.indexOf(kind), ...unsigned(BigInt(index))];
   });
+  const importedFunctions = imports.filter((one) => 'type' in one).length;
   const named = functions.flatMap((one, index) =>
-    one.export === undefined ? [] : [[...nameBytes(one.export), 0, ...unsigned(imports.length + index)]],
+    one.export === undefined ? [] : [[...nameBytes(one.export), 0, ...unsigned(importedFunctions + index)]],
   );
   return [...listed, ...named];
 }

@@ -81,6 +81,16 @@ export interface WorkloadSpec {
   readonly logPath: string;
   /** What SIGTERM does: `default` ends the guest at once with 143; `grace` lets it run until SIGKILL. */
   readonly onTerm: 'default' | 'grace';
+  /** The grant of the POSIX extension, with the identity that the guest is shown; see docs/decisions/0012-posix.md. */
+  readonly posix?: PosixGrant | undefined;
+}
+
+export interface PosixGrant {
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary ones. */
+  readonly groups: readonly number[];
+  readonly hostname: string;
 }
 
 export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2';

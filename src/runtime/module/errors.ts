@@ -7,6 +7,7 @@ export const MODULE_ERRORS = {
   MODULE_COMPONENT: { retry: 'never', blame: 'user' },
   MODULE_MISSING_IMPORT: { retry: 'never', blame: 'user' },
   MODULE_RESERVED_NAME: { retry: 'never', blame: 'user' },
+  MODULE_NOT_GRANTED: { retry: 'never', blame: 'user' },
   MODULE_NO_ENTRYPOINT: { retry: 'never', blame: 'user' },
   MODULE_TOO_LARGE: { retry: 'never', blame: 'user' },
   MODULE_STALLED: { retry: 'later', blame: 'user' },

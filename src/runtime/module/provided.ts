@@ -1,4 +1,6 @@
 /** Which imports this runtime provides, by name, for people and for admission. WASI's tables stand in `runtime/wasi`; a test compares. */
+import { POSIX_MODULE, POSIX_NAMES } from '../posix/table.ts';
+
 const PREVIEW1 = [
   'args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get',
   'fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get',
@@ -17,4 +19,6 @@ export const PROVIDED: Readonly<Record<string, ReadonlySet<string>>> = {
   wasi_unstable: new Set(PREVIEW1.filter((name) => name !== 'sock_accept')),
   // Of wasi-threads; the memory that its threads share is imported under any name.
   wasi: new Set(['thread-spawn']),
+  // Whether the pod grants it is asked when it starts.
+  [POSIX_MODULE]: new Set(POSIX_NAMES),
 };

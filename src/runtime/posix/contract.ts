@@ -1,13 +1,8 @@
 /** What the POSIX extension is given, and what it gives to who hosts a guest. */
-import type { Exit, Signal } from '../contract.ts';
+import type { Exit, PosixGrant, Signal } from '../contract.ts';
 
-/** The grant, with the identity that the guest is shown. Its absence is the refusal. */
-export interface PosixOptions {
-  readonly uid: number;
-  readonly gid: number;
-  /** Supplementary ones. */
-  readonly groups: readonly number[];
-  readonly hostname: string;
+/** The grant. Its absence is the refusal. */
+export interface PosixOptions extends PosixGrant {
   /** Thousandths of a core that the guest may use. */
   readonly cpuMillis?: number | undefined;
 }

@@ -58,6 +58,8 @@ async function handle(request: ToLoop): Promise<unknown> {
       queueMicrotask(() => setImmediate(() => guest.start()));
       return undefined;
     }
+    case 'signal':
+      return guestOf(request.key).signal(request.signal);
     case 'kill':
       return guestOf(request.key).kill(request.exit);
     case 'delete': {

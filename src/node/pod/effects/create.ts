@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises';
 import { messageOf, WasmletError } from '#kit';
 import { outcomeOf } from '#kube';
 import type { WorkloadImage } from '#oci';
-import type { Verdict } from '#runtime';
+import { grantRefusal, type Verdict } from '#runtime';
 import { rotatedOf } from '../../log/file.ts';
 import type { ExitedInstance } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { podError } from '../errors.ts';
 import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
 import { portsOf } from './ports.ts';
-import { workloadOf } from './workload.ts';
+import { capabilitiesOf, workloadOf } from './workload.ts';
 
 type Create = Extract<Action, { do: 'create' }>;
 
@@ -58,10 +58,11 @@ function made(context: EffectContext, { container, attempt, backoff }: Create, i
 }
 
 async function refusalOf(
-  { dependencies, signal }: EffectContext,
+  { dependencies, signal, pod }: EffectContext,
   { moduleDigest, modulePath }: WorkloadImage,
 ): Promise<Verdict['refusal']> {
-  return (await dependencies.runtime.admit({ digest: moduleDigest, path: modulePath }, { signal })).refusal;
+  const verdict = await dependencies.runtime.admit({ digest: moduleDigest, path: modulePath }, { signal });
+  return verdict.refusal ?? grantRefusal(verdict, capabilitiesOf(pod));
 }
 
 function portsError({ ports }: Change) {

@@ -2,9 +2,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isNotFound, milliValueOf, parseQuantity, wholeValueOf } from '#kube';
-import type { Container } from '#kube/types';
+import type { Container, Pod } from '#kube/types';
 import type { WorkloadImage } from '#oci';
-import type { Limits, Listener, Mount, WorkloadSpec } from '#runtime';
+import {
+  type Limits,
+  type Listener,
+  type Mount,
+  POSIX_CAPABILITY,
+  parseCapabilities,
+  type WorkloadSpec,
+} from '#runtime';
 import { systemLinksFor } from '../../log/system-links.ts';
 import { link, volumeMounts } from '../../volume/mod.ts';
 import type { Action } from '../decide/plan.ts';
@@ -16,6 +23,7 @@ import { isolationOf } from './runtime-class.ts';
 
 /** Row in docs/names.md. */
 const GRACE = 'wasmlet.dev/grace';
+const CAPABILITIES = 'wasmlet.dev/capabilities';
 const DEFAULT_TERMINATION_LOG = '/dev/termination-log';
 
 interface Input {
@@ -52,6 +60,27 @@ export async function workloadOf(context: EffectContext, { action, image, listen
     limits: limitsOf(container),
     logPath: await logPath(context, { container: container.name, attempt: action.attempt }),
     onTerm: annotations[GRACE] === 'true' ? 'grace' : 'default',
+    ...posixOf(pod, container),
+  };
+}
+
+/** What the pod grants its modules. */
+export function capabilitiesOf({ metadata }: Pod): ReadonlySet<string> {
+  return parseCapabilities(metadata?.annotations?.[CAPABILITIES]);
+}
+
+/** The identity is shown to the guest and decides nothing outside of it; without one it is that of containers. */
+function posixOf(pod: Pod, { securityContext }: Container): Pick<WorkloadSpec, 'posix'> {
+  if (!capabilitiesOf(pod).has(POSIX_CAPABILITY)) return {};
+  const shared = pod.spec?.securityContext;
+  const hostname = pod.spec?.hostname ?? pod.metadata?.name ?? '';
+  return {
+    posix: {
+      uid: securityContext?.runAsUser ?? shared?.runAsUser ?? 0,
+      gid: securityContext?.runAsGroup ?? shared?.runAsGroup ?? 0,
+      groups: shared?.supplementalGroups ?? [],
+      hostname: hostname.slice(0, 63),
+    },
   };
 }
 

@@ -5,7 +5,7 @@
 import { closeSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { isWasmletError, messageOf, systemClock } from '#kit';
-import type { Exit, Limits } from '../../contract.ts';
+import type { Exit, Limits, Signal } from '../../contract.ts';
 import { shapeOf } from '../../module/instantiate.ts';
 import type { Scheduler, Task } from '../../scheduler/mod.ts';
 import {
@@ -101,6 +101,11 @@ export class Guest {
     );
   }
 
+  /** Whether the guest was granted the extension and deals with the signal itself. */
+  signal(name: Signal): boolean {
+    return this.#phase === 'running' && this.#parts.wasi.signal(name) === 'taken';
+  }
+
   kill(exit: Exit): void {
     if (this.#phase === 'created') {
       this.#phase = 'running';
@@ -185,7 +190,7 @@ function makeWasi({
 }: Pick<Parts, 'spec' | 'context' | 'compiled' | 'log' | 'servers' | 'task'> & {
   readonly rewritten: boolean;
 }): Promise<GuestWorld> {
-  const { memoryBytes } = spec.limits;
+  const { memoryBytes, cpuMillis } = spec.limits;
   const options: WasiOptions = {
     args: spec.args,
     env: spec.env,
@@ -196,6 +201,7 @@ function makeWasi({
     stderr: (bytes) => log.write('stderr', bytes),
     limits: memoryBytes === undefined ? {} : { memoryBytes },
     task,
+    ...(spec.posix !== undefined && { posix: { ...spec.posix, cpuMillis } }),
     ...(rewritten ? { control: context.control } : {}),
     insecureTrustedGuests: context.insecureTrustedGuests,
   };

@@ -1,5 +1,5 @@
 /** Between the control thread and a loop thread of the same process: both are ours, so these are types only. */
-import type { Exit, Limits } from '../../contract.ts';
+import type { Exit, Limits, Signal } from '../../contract.ts';
 import type { WireSpec } from '../protocol/messages.ts';
 
 export interface LoopSpec {
@@ -13,6 +13,8 @@ export interface LoopSpec {
 export type LoopRequest =
   | { readonly do: 'create'; readonly create: LoopSpec }
   | { readonly do: 'start'; readonly key: string }
+  /** Answers whether the guest deals with the signal itself. */
+  | { readonly do: 'signal'; readonly key: string; readonly signal: Signal }
   | { readonly do: 'kill'; readonly key: string; readonly exit: Exit }
   | { readonly do: 'delete'; readonly key: string }
   | { readonly do: 'resize'; readonly key: string; readonly limits: Limits }

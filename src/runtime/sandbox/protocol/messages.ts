@@ -53,6 +53,9 @@ export const limitsShape = record({
   cpuShares: optional(integer()),
 });
 
+/** The largest number is nobody's. */
+const unixId = integer(0, 2 ** 32 - 2);
+
 export const specShape = record({
   key: workloadName,
   label: text({ max: 1024 }),
@@ -70,6 +73,14 @@ export const specShape = record({
   limits: limitsShape,
   logPath: path,
   onTerm: oneOf('default', 'grace'),
+  posix: optional(
+    record({
+      uid: unixId,
+      gid: unixId,
+      groups: list(unixId, 65536),
+      hostname: text({ max: 253, pattern: /^[^\0\n]*$/ }),
+    }),
+  ),
   /** From version 2 on; the module is then the rewritten one, but for the class `process`. Without it the module is plain. */
   execution: optional(record({ class: oneOf('shared', 'thread', 'process'), optimize: oneOf('lazy', 'eager') })),
 });

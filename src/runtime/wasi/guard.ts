@@ -7,6 +7,7 @@ import type { Task } from '../scheduler/contract.ts';
 import { ERRNO, errnoOfNodeError, WasiErrno } from './core/errno.ts';
 import { errorExit, uncatchableTrap } from './exit.ts';
 import type { P1Function, P1Functions } from './p1/context.ts';
+import { type HostCall, throughShim, WAITS } from './shim.ts';
 
 export class Guard {
   readonly #task: Task;
@@ -14,6 +15,8 @@ export class Guard {
   #exit: Exit | undefined;
   #reject: ((trap: unknown) => void) | undefined;
   #waits = 0;
+  /** What the call that was just made answers, later. */
+  #pending: Promise<number> | undefined;
 
   constructor(task: Task) {
     this.#task = task;
@@ -91,28 +94,34 @@ export class Guard {
     return this.#task.unsuspendable(call);
   }
 
-  /**
-   * Every function may suspend, also those that never wait: so a guest without checks that spins on the clock can be stopped, and
-   * gives way. One that answers at once costs the engine a few tenths of a microsecond more for it.
-   */
-  wrap(functions: P1Functions): Record<string, WebAssembly.ImportValue> {
-    return Object.fromEntries(
-      Object.entries(functions).map(([name, fn]) => [name, new WebAssembly.Suspending(this.#guarded(name, fn))]),
-    );
+  /** Any function may make the guest wait; how, and what it costs, is in `shim.ts`. */
+  wrap(functions: P1Functions): WebAssembly.ModuleImports {
+    const calls = Object.fromEntries(Object.entries(functions).map(([name, fn]) => [name, this.#guarded(name, fn)]));
+    const wait = (): Promise<number> | undefined => {
+      const pending = this.#pending;
+      this.#pending = undefined;
+      return pending;
+    };
+    return throughShim(calls, wait);
   }
 
-  #guarded(name: string, fn: P1Function): (...args: unknown[]) => number | Promise<number> {
+  #guarded(name: string, fn: P1Function): HostCall {
     return (...args) => {
       if (this.#exit !== undefined) throw uncatchableTrap();
       let errno: number = ERRNO.SUCCESS;
       try {
         const result = fn(...args);
-        if (result !== undefined) return this.#wait(name, result);
+        if (result !== undefined) return this.#later(this.#wait(name, result));
       } catch (error) {
         errno = this.#errno(name, error);
       }
-      return this.#task.isDue() ? this.#giveWay(errno) : errno;
+      return this.#task.isDue() ? this.#later(this.#giveWay(errno)) : errno;
     };
+  }
+
+  #later(answer: Promise<number>): number {
+    this.#pending = answer;
+    return WAITS;
   }
 
   /** The guest waits for the result, or for its end. */

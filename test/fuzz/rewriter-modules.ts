@@ -1,5 +1,5 @@
 /** Random modules of every feature that the rewriter knows, valid by construction: a world of memories, tables, globals and types, and functions in it. */
-import { assemble, type FunctionSource, type ModuleSource, unsigned } from '../../src/runtime/module/assemble.suite.ts';
+import { assemble, type FunctionSource, type ModuleSource, unsigned } from '#runtime/module/assemble';
 import type { Random } from './fuzzer.ts';
 import { CodeMaker } from './rewriter-code.ts';
 import type { Callee, ValueType, World } from './rewriter-ground.ts';

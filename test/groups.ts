@@ -86,6 +86,14 @@ export const groups: readonly Group[] = [
     limitMinutes: 10,
   },
   {
+    name: 'escape',
+    what: 'each way out that a hostile guest, or native code in a sandbox, may try',
+    needs: [],
+    files: ['test/escape/**/*.test.ts'],
+    alone: true,
+    limitMinutes: 10,
+  },
+  {
     name: 'fuzz',
     what: 'each fuzzer for its part of 20 seconds, from a fixed seed',
     needs: [],

@@ -51,14 +51,17 @@ export async function forEver(
   if (exit !== undefined) {
     await guest.forget();
     const text = `exit ${exit.code} ${exit.reason}, ${exit.message ?? guest.output().slice(0, 60)}`;
-    return refused(exit.reason === 'OOMKilled' ? 'limit' : 'engine', text);
+    return refused(exit.reason === 'OOMKilled' ? 'limit' : 'engine', `${text}, pause ${neighbour.pause()} ms`);
   }
   const after = await guest.kill();
   const ended = await neighbour.lost();
   if (after === undefined) return breach('it could not be killed');
   await guest.forget();
   if (ended !== undefined) return breach(ended);
-  return refused(wall, `goes on alone (${where ?? 'shared'}), killed in ${Math.round(after)} ms`);
+  return refused(
+    wall,
+    `goes on alone (${where ?? 'shared'}), killed in ${Math.round(after)} ms, pause ${neighbour.pause()} ms`,
+  );
 }
 
 const HOSTILE_ENDS = (expected: RegExp) => (output: string, code: number) =>

@@ -39,6 +39,17 @@ export interface Guest {
   forget(): Promise<void>;
 }
 
+/** Somebody in the same namespace, on the same thread, who only wants to go on. */
+export interface Neighbour {
+  /** What became of it, where something did. */
+  lost(): Promise<string | undefined>;
+  /** Its longest silence since, in milliseconds; it speaks every 20. */
+  pause(): number;
+}
+
+/** Longer, and a server would have lost its clients. */
+const LONGEST_PAUSE_MS = 3000;
+
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: string;
@@ -112,12 +123,13 @@ export class Ground implements AsyncDisposable {
   }
 
   /** A guest beside the hostile one that goes on answering: the same namespace, the same process. */
-  async neighbour(): Promise<{ lost(): Promise<string | undefined> }> {
+  async neighbour(): Promise<Neighbour> {
     if (this.#neighbour === undefined || (await this.#neighbour.exit(0)) !== undefined) {
       this.#neighbour = await this.start(SCRIPTED, { args: ['scripted', 'tick', '20'], label: 'evil/neighbour' });
     }
     const guest = this.#neighbour;
     const before = guest.output().length;
+    const from = Date.now();
     const lost = async () => {
       const exit = await guest.exit(0);
       if (exit !== undefined) {
@@ -125,13 +137,11 @@ export class Ground implements AsyncDisposable {
         return `the neighbour ended with it: ${exit.code} ${exit.message ?? ''}`.slice(0, 160);
       }
       const then = performance.now();
-      while (performance.now() - then < 5000) {
-        if (guest.output().length > before) return undefined;
-        await sleep(20);
-      }
-      return 'the neighbour stood still for 5 s';
+      while (performance.now() - then < LONGEST_PAUSE_MS && guest.output().length <= before) await sleep(20);
+      const pause = longestPause(guest.spec.logPath, from);
+      return pause > LONGEST_PAUSE_MS ? `the neighbour stood still for ${pause} ms` : undefined;
     };
-    return { lost };
+    return { lost, pause: () => longestPause(guest.spec.logPath, from) };
   }
 
   get deaths(): number {
@@ -204,6 +214,13 @@ export class Ground implements AsyncDisposable {
     await this.runtime[Symbol.asyncDispose]();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
+}
+
+/** The longest time without a line since then, in milliseconds. */
+function longestPause(path: string, from: number): number {
+  const times = [...readFileSync(path, 'latin1').matchAll(/^(\S+)\d{6}Z /gm)].map(([, time]) => Date.parse(`${time}Z`));
+  const since = [from, ...times.filter((time) => time > from), Date.now()];
+  return Math.max(...since.slice(1).map((time, at) => time - (since[at] ?? time)));
 }
 
 /** The text of a log, without times and streams; of a large one its end. */

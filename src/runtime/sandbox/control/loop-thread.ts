@@ -37,7 +37,7 @@ interface Waiting {
 
 /** A kernel clock tick is 10 ms; ten of them without a message taken up are one guest's. */
 const HELD_TICKS = 10;
-const WATCH_MS = 50;
+const WATCH_MS = 25;
 const MIB = 1024 * 1024;
 /** Host objects of thousands of guests. */
 const SHARED_HEAP_MIB = 1024;

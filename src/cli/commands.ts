@@ -159,6 +159,7 @@ export const COMMANDS: readonly Command[] = [
       ...INSECURE,
       dir: { value: 'HOST::GUEST', many: true, summary: 'let the guest see a directory' },
       env: { value: 'K=V', many: true, summary: "a variable; 'K' alone passes ours on" },
+      capability: { value: 'NAME', many: true, choices: ['posix'], summary: 'grant what a pod would: posix' },
       invoke: { value: 'FUNC', summary: 'call an export with ARGS as numbers' },
     },
     stopAtPositional: true,

@@ -19,6 +19,8 @@ export {
   statusAt,
   type TimesAt,
 } from './beneath.ts';
+export { type CgroupPlaces, type CgroupTree, findCgroups, type GroupLimits } from './cgroup.ts';
+export { type Become, becomeUser, CAPABILITY, mayBecome, type UserRange } from './credentials.ts';
 export {
   acceptPackets,
   connectPackets,

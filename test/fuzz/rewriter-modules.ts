@@ -136,7 +136,8 @@ function globalOf({ type, mutable }: World['globals'][number], index: number): s
 function dataOf(random: Random): NonNullable<ModuleSource['data']> {
   const sizes = [10, 5000, ...(random.oneIn(3) ? [150_000] : [])];
   const segments = sizes.map((size) => ({ bytes: Uint8Array.from({ length: size }, (_, at) => at * 7 + size) }));
-  return [...segments, { at: random.below(1000), bytes: random.bytes(50) }];
+  const written = random.oneIn(3) ? Uint8Array.from({ length: 210_000 }, (_, at) => (at * at) >> 4) : random.bytes(50);
+  return [...segments, { at: random.below(1000), bytes: written }];
 }
 
 function elementsOf(random: Random, functions: number): number[][] {

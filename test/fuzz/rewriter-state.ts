@@ -62,8 +62,19 @@ export abstract class CodeOfState extends CodeGround {
     );
   }
 
+  /** Ranges that overlap, and are longer than a piece. */
+  private overlapping(memory: number): void {
+    const wide = this.world.memories[memory]?.wide === true;
+    const number = (value: number) => this.add(`${wide ? 'i64' : 'i32'}.const ${value}`);
+    number(this.random.below(3000));
+    number(this.random.below(3000));
+    number(this.random.pick([65_536, 65_537, 100_000, 131_072, 200_000]));
+    this.add(`memory.copy ${memory} ${memory}`);
+  }
+
   protected bulk(depth: number) {
     const { memories, data } = this.world;
+    if (this.random.oneIn(5)) return this.overlapping(this.random.below(memories.length));
     const [to, from] = [this.random.below(memories.length), this.random.below(memories.length)];
     const [wideTo, wideFrom] = [memories[to]?.wide === true, memories[from]?.wide === true];
     this.address(to, { depth });

@@ -10,6 +10,8 @@ export interface Burst {
   readonly limit: number;
   /** How many namespaces the pods are spread over, `default` alone by default; others are made when they are not there. */
   readonly namespaces?: number | undefined;
+  /** One namespace of this name instead, made when it is not there. */
+  readonly into?: string | undefined;
   /** Creates on their way at a time: all of them where it is not given. */
   readonly atOnce?: number | undefined;
 }
@@ -28,13 +30,14 @@ interface Times {
   running?: number;
 }
 
-export async function burst({ kubeconfig, count, image, limit, namespaces = 1, atOnce }: Burst): Promise<BurstResult> {
+export async function burst({ kubeconfig, image, limit, atOnce, ...shape }: Burst): Promise<BurstResult> {
   await using client = await connectByKubeconfig(kubeconfig);
   const times = new Map<string, Times>();
   const stop = new AbortController();
   const timeout = AbortSignal.timeout(limit);
   const signal = AbortSignal.any([stop.signal, timeout]);
-  const targets = targetsOf({ count, namespaces });
+  const { count } = shape;
+  const targets = targetsOf(shape);
   await createNamespaces(client, targets);
   const { metadata } = await client.list<Pod>(PODS);
   const watching = watch(client, { times, count, from: metadata?.resourceVersion, signal });
@@ -49,22 +52,22 @@ export async function burst({ kubeconfig, count, image, limit, namespaces = 1, a
   return { durations, total: finished - started, span: finished - firstBound };
 }
 
-export async function removeBurst({ kubeconfig, count, namespaces = 1 }: RemoveBurst): Promise<void> {
+export async function removeBurst({ kubeconfig, ...shape }: RemoveBurst): Promise<void> {
   await using client = await connectByKubeconfig(kubeconfig);
   const remove = (place: Place) => client.delete(PODS, place, { gracePeriodSeconds: 0 });
-  await inTurn(targetsOf({ count, namespaces }), remove, 100);
+  await inTurn(targetsOf(shape), remove, 100);
 }
 
-type RemoveBurst = Pick<Burst, 'kubeconfig' | 'count' | 'namespaces'>;
+type RemoveBurst = Pick<Burst, 'kubeconfig' | 'count' | 'namespaces' | 'into'>;
 
 interface Place {
   readonly namespace: string;
   readonly name: string;
 }
 
-function targetsOf({ count, namespaces }: { count: number; namespaces: number }): Place[] {
+function targetsOf({ count, namespaces = 1, into }: Pick<Burst, 'count' | 'namespaces' | 'into'>): Place[] {
   return Array.from({ length: count }, (_, at) => ({
-    namespace: namespaces === 1 ? 'default' : `bench-${at % namespaces}`,
+    namespace: into ?? (namespaces === 1 ? 'default' : `bench-${at % namespaces}`),
     name: `burst-${at}`,
   }));
 }

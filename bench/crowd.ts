@@ -9,7 +9,7 @@ import { cpuOf, memoryOf, pidsWith, wasmlet } from './process.ts';
 
 export interface Crowd extends AsyncDisposable {
   readonly kubeconfig: string;
-  /** Waits until memory stops to fall: a heap shrinks some seconds after the work that filled it. */
+  /** Waits until the node has nothing left to do and has given back what the work had left. */
   settle(): Promise<void>;
   processes(): readonly Process[];
   start(options: Pick<Burst, 'count' | 'namespaces' | 'atOnce' | 'limit'>): Promise<BurstResult>;
@@ -26,7 +26,10 @@ export interface Process {
 }
 
 const SETTLED_MS = 5_000;
-const SETTLE_ROUNDS = 12;
+/** Enough for the events of thousands of pods to be written. */
+const SETTLE_ROUNDS = 60;
+/** CPU seconds in one round of a node that has nothing left to do. */
+const QUIET_CPU_S = 0.15;
 
 /** With `pods` as the most that the node takes. */
 export async function startCrowd(folder: string, { pods }: { pods: number }): Promise<Crowd> {
@@ -41,14 +44,13 @@ export async function startCrowd(folder: string, { pods }: { pods: number }): Pr
     processes,
     start: (options) => burst({ kubeconfig, image: HELLO_IMAGE, ...options }),
     async settle() {
-      await setTimeout(3000);
-      let before = Number.POSITIVE_INFINITY;
       for (let round = 0; round < SETTLE_ROUNDS; round++) {
-        const now = sum(processes(), 'pss');
-        if (now > before * 0.99) return;
-        before = now;
+        const before = sum(processes(), 'cpuSeconds');
         await setTimeout(SETTLED_MS);
+        if (sum(processes(), 'cpuSeconds') - before < QUIET_CPU_S) break;
       }
+      // What a quiet thread gives back, it gives back after a moment.
+      await setTimeout(2 * SETTLED_MS);
     },
     async [Symbol.asyncDispose]() {
       await wasmlet(['down', '--data-dir', dir]);

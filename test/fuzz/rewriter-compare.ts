@@ -5,6 +5,8 @@ import type { ValueType } from './rewriter-ground.ts';
 import type { Made } from './rewriter-modules.ts';
 
 const PAGE_BYTES = 65536;
+/** Functions that are small and call nothing have no check of their own. */
+const MOST_UNCHECKED = 100;
 
 /** All that can be seen of a run from outside. */
 interface Seen {
@@ -125,7 +127,12 @@ export async function runRewritten(
   const word = new Int32Array(control.buffer);
   word[0] = 1;
   let granted = 0n;
+  let fuel = Number.POSITIVE_INFINITY;
+  let unchecked = 0;
   const pause = () => {
+    const left = fuelOf(instance);
+    if (Number.isFinite(fuel)) unchecked = Math.max(unchecked, fuel - left);
+    fuel = left;
     if (!interruptions.interrupts()) return 0;
     return interruptions.suspends ? Promise.resolve(0) : 0;
   };
@@ -139,7 +146,7 @@ export async function runRewritten(
   };
   const invoke = async (call: WebAssembly.AnyFunction, values: readonly unknown[]) =>
     interruptions.suspends ? await WebAssembly.promising(call)(...values) : call(...values);
-  let instance: WebAssembly.Instance;
+  let instance: WebAssembly.Instance | undefined;
   let before: number;
   let memories: readonly WebAssembly.Memory[];
   try {
@@ -163,8 +170,15 @@ export async function runRewritten(
   }
   recorder.end(instance.exports);
   const grown = pagesOf(memories) - before;
+  if (unchecked > MOST_UNCHECKED) recorder.trace.push(`${unchecked} rounds had no check`);
   if (BigInt(grown) !== granted) recorder.trace.push(`it grew by ${grown} pages and was granted ${granted}`);
   return recorder.trace;
+}
+
+/** Each round of a loop and each function uses up one. */
+function fuelOf(instance: WebAssembly.Instance | undefined): number {
+  const fuel = instance?.exports['global0'];
+  return fuel instanceof WebAssembly.Global ? Number(fuel.value) : Number.POSITIVE_INFINITY;
 }
 
 function pagesOf(memories: readonly WebAssembly.Memory[]): number {

@@ -5,6 +5,7 @@ import { RIGHTS } from '../wasi/core/descriptor.ts';
 import { Directory, OFLAGS, type OpenRequest } from '../wasi/core/directory.ts';
 import { check, ERRNO, fail, WasiErrno } from '../wasi/core/errno.ts';
 import { type Maybe, then } from '../wasi/core/maybe.ts';
+import { SequentialDescriptor } from '../wasi/core/sequential.ts';
 import { knownFlags, type P1Context, type P1Functions, readPath, unsigned } from '../wasi/p1/context.ts';
 import type { PosixOptions } from './contract.ts';
 import { allows, formatView, MAX_ID, MODE_BITS, mayChange, parseView, type View } from './view.ts';
@@ -151,7 +152,7 @@ class Files {
       return { mode: descriptor.viewMode, uid: 0, gid: 0 };
     }
     const { host } = descriptor;
-    if (host === undefined) return { mode: MODE_BY_TYPE[descriptor.fdstat().filetype] ?? PIPE_MODE, uid, gid };
+    if (host === undefined) return { mode: modeOfStream(descriptor), uid, gid };
     const { handle } = host;
     return then(handle.call('statusOf', handle.fd), (status) => {
       const { mode } = check(status) as FileStatus;
@@ -277,6 +278,12 @@ function attemptUse(use: () => Maybe<void>): Maybe<void> {
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Not by `fdstat`, which a listener takes for a guest that looks. */
+function modeOfStream(descriptor: Descriptor): number {
+  const type = descriptor instanceof SequentialDescriptor ? descriptor.filetype : -1;
+  return MODE_BY_TYPE[type] ?? PIPE_MODE;
 }
 
 function modeOf(mode: number): number {

@@ -4,7 +4,6 @@
  */
 import { constants } from 'node:os';
 import type { Signal } from '../contract.ts';
-import { FDFLAGS } from '../wasi/core/descriptor.ts';
 import type { Directory } from '../wasi/core/directory.ts';
 import { fail } from '../wasi/core/errno.ts';
 import { type Maybe, then } from '../wasi/core/maybe.ts';
@@ -139,7 +138,7 @@ export class Posix implements Extension {
 /** Also where the call answers an error, or EAGAIN, at once. */
 function isReady(descriptor: SequentialDescriptor): boolean {
   try {
-    return (descriptor.fdstat().flags & FDFLAGS.NONBLOCK) !== 0 || descriptor.readable() !== undefined;
+    return !descriptor.waits || descriptor.readable() !== undefined;
   } catch {
     return true;
   }

@@ -5,6 +5,11 @@ import type { FileStat } from './stat.ts';
 
 export abstract class SequentialDescriptor extends Descriptor {
   protected nonBlocking = false;
+  /** Whether calls wait for bytes or peers. Looking changes nothing, which `fdstat` of a listener does. */
+  get waits(): boolean {
+    return !this.nonBlocking;
+  }
+
   abstract readonly filetype: number;
   abstract readonly rights: bigint;
   /** Rights of what is opened by it. */

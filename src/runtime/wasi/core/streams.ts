@@ -40,7 +40,8 @@ export class InputStream extends Stream {
       void this.#pull();
       throw fail('AGAIN');
     }
-    return this.#pull().then(() => this.#take(buffers));
+    // With threads another reader may have been there first, which is no end of the stream.
+    return this.#pull().then(() => (this.#ready() ? this.#take(buffers) : this.read(buffers)));
   }
 
   override readable(): Readiness | undefined {

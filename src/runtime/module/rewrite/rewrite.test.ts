@@ -192,3 +192,102 @@ describe('rewrite(): memory and tables', () => {
     assert.match('unsupported' in exporting ? exporting.unsupported : '', /engine's own/);
   });
 });
+
+describe('rewrite(): index spaces and names', () => {
+  it('puts the guest’s memories behind those that it imports, and the control memory last', () => {
+    const store = (memory: number) => `i32.const 8\ni32.const ${memory + 5}\ni32.store 2 0 ${memory}`;
+    const source: ModuleSource = {
+      imports: [
+        { module: 'host', name: 'memory', memory: '1' },
+        { module: 'host', name: 'call', type: ' -> ' },
+      ],
+      memories: ['2', 'i64 3'],
+      functions: [{ type: ' -> ', export: 'write', code: `${store(0)}\n${store(1)}` }],
+      exports: ['memory second 1', 'memory third 2'],
+    };
+    const imported = new WebAssembly.Memory({ initial: 1 });
+    const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const injected = { control, yield: () => 0, grow: () => 1 };
+    const imports = { host: { memory: imported, call: () => {} } };
+    const made = instantiate(rewritten(source).module, imports, { injected, memoryBytes: 5 * 65536 });
+    assert.ok('instance' in made);
+    (made.instance.exports['write'] as WebAssembly.AnyFunction)();
+    assert.equal(made.memories[0], imported);
+    assert.equal(made.memories[1], made.instance.exports['second']);
+    assert.equal(made.memories[2], made.instance.exports['third']);
+    const words = made.memories.map(({ buffer }) => new Int32Array(buffer)[2]);
+    assert.deepEqual(words, [5, 6, 0]);
+    assert.deepEqual(new Int32Array(control.buffer).slice(0, 4), new Int32Array(4));
+  });
+
+  it('keeps the names of functions right, and leaves out sections that carry offsets', () => {
+    const named = (index: number, name: string) => [index, name.length, ...Buffer.from(name)];
+    const names = [3, ...named(0, 'call'), ...named(1, 'crash'), ...named(2, 'outer')];
+    const { module, bytes } = rewritten({
+      imports: [{ module: 'host', name: 'call', type: ' -> ' }],
+      functions: [
+        { type: ' -> ', code: 'unreachable' },
+        { type: ' -> ', export: 'outer', code: 'call 1' },
+      ],
+      custom: [
+        { name: '.debug_info', bytes: [1, 2, 3] },
+        { name: 'name', bytes: [1, names.length, ...names] },
+        { name: 'metadata.code.branch_hint', bytes: [0] },
+      ],
+    });
+    assert.equal(WebAssembly.Module.customSections(module, '.debug_info').length, 0);
+    const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const injected = { control, yield: () => 0, grow: () => 1 };
+    const made = instantiate(module, { host: { call: () => {} } }, { injected });
+    assert.ok('instance' in made && WebAssembly.validate(bytes));
+    assert.throws(
+      () => (made.instance.exports['outer'] as WebAssembly.AnyFunction)(),
+      (error: Error) => /at (wasm.*\.)?crash .*\n.*at (wasm.*\.)?outer /.test(error.stack ?? ''),
+    );
+  });
+
+  it('leaves out names that are malformed', () => {
+    const { module } = rewritten({ functions: [COUNT_DOWN], custom: [{ name: 'name', bytes: [1, 90, 5] }] });
+    assert.equal(WebAssembly.Module.customSections(module, 'name').length, 0);
+  });
+
+  it('never lets an exception handler keep a guest that is to end', () => {
+    const catching = 'block exnref\ntry_table empty 1 3 0\nloop\nbr 0\nend\nend\nreturn\nend\nthrow_ref';
+    const legacy = 'loop\ntry\nloop\nbr 0\nend\ncatch_all\nbr 1\nend\nend';
+    for (const code of [catching, legacy]) {
+      const { call, seen } = run({ functions: [{ type: ' -> ', export: 'spin', code }] }, { answers: [0, 0, 1] });
+      assert.throws(() => call('spin'), WebAssembly.RuntimeError);
+      assert.equal(seen.yields, 3);
+    }
+  });
+
+  it('suspends and goes on in the middle of anything', async () => {
+    const { module } = rewritten({
+      functions: [{ ...COUNT_DOWN, type: 'i32 -> i32', code: `${COUNT_DOWN.code}\ni32.const 7` }],
+    });
+    const control = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    new Int32Array(control.buffer)[0] = 1;
+    let yields = 0;
+    const pause = new WebAssembly.Suspending(async () => {
+      yields++;
+      await null;
+      return 0;
+    });
+    const made = instantiate(module, {}, { injected: { control, yield: pause, grow: () => 1 } });
+    assert.ok('instance' in made);
+    assert.equal(await WebAssembly.promising(made.instance.exports['count'] as WebAssembly.AnyFunction)(100), 7);
+    assert.equal(yields, 100);
+  });
+
+  it('answers any garbage with a reason or a module', () => {
+    for (let round = 0; round < 500; round++) {
+      const bytes = assemble({ functions: [COUNT_DOWN], memories: ['1'], tables: ['funcref 1'] });
+      for (let change = 0; change < 3; change++)
+        bytes[8 + Math.floor(Math.random() * (bytes.byteLength - 8))] = Math.floor(Math.random() * 256);
+      const isValid = WebAssembly.validate(bytes);
+      const outcome = rewrite(bytes);
+      if (isValid && 'bytes' in outcome)
+        assert.ok(WebAssembly.validate(outcome.bytes), Buffer.from(bytes).toString('hex'));
+    }
+  });
+});

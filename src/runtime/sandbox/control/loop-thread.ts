@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { entryUrl, messageOf } from '#kit';
 import { threadTicks } from '#kit/os';
 import type { Exit } from '../../contract.ts';
-import { controlMemory, wordsOf } from '../../scheduler/mod.ts';
+import { controlMemory, WORD, wordsOf } from '../../scheduler/mod.ts';
 import { isRuntimeErrorCode, runtimeError } from '../errors.ts';
 import type { FromLoop, LoopData, LoopRequest } from '../loop/messages.ts';
 import { Interrupter } from './interrupter.ts';
@@ -58,6 +58,7 @@ export class LoopThread {
   readonly #worker: Worker;
   readonly #events: LoopEvents;
   readonly #progress: Int32Array;
+  readonly #words: Int32Array;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ready: Promise<void>;
   #tid = 0;
@@ -68,7 +69,8 @@ export class LoopThread {
     this.#events = events;
     const control = controlMemory();
     this.isOwn = own !== undefined;
-    this.interrupter = new Interrupter(wordsOf(control));
+    this.#words = wordsOf(control);
+    this.interrupter = new Interrupter(this.#words);
     const data: LoopData = { progress: new SharedArrayBuffer(4), control, memories, insecureTrustedGuests };
     this.#progress = new Int32Array(data.progress);
     const heapMib = own === undefined ? SHARED_HEAP_MIB : OWN_HEAP_MIB + Math.ceil(own.heapBytes / MIB);
@@ -138,13 +140,13 @@ export class LoopThread {
 
   /** Ends when the request is done, when the thread moves on by itself, or with the thread. */
   async #watch(isDone: () => boolean, reason: string): Promise<void> {
-    let seen = Atomics.load(this.#progress, 0);
+    let seen = this.#moves;
     let ticks = threadTicks(this.#tid) ?? 0;
     let since = Date.now();
     const patience = this.guests <= 1 ? HELD_ALONE_MS : HELD_MS;
     while (!isDone() && !this.#ended) {
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
-      const now = Atomics.load(this.#progress, 0);
+      const now = this.#moves;
       const burnt = (threadTicks(this.#tid) ?? 0) - ticks;
       if (now !== seen) {
         seen = now;
@@ -155,6 +157,11 @@ export class LoopThread {
         await this.#worker.terminate();
       }
     }
+  }
+
+  /** Changes when the thread takes up another message, or another guest: it is not held by one thing. */
+  get #moves(): number {
+    return Atomics.load(this.#progress, 0) + Atomics.load(this.#words, WORD.turn);
   }
 
   #take(message: Exclude<FromLoop, { ready: number } | { arm: true }>): void {

@@ -50,7 +50,7 @@ const SELDOM_READ: ReadonlySet<string> = new Set(['events']);
 
 /** A commit is followed by a pause of so many times what it took, up to so many milliseconds. */
 const RESTS = 3;
-const MOST_DELAY = 8;
+const MOST_DELAY = 20;
 
 export type Listener = (change: Change) => void;
 

@@ -38,5 +38,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
 
 /** One signal of several, of which some may be absent. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+  const given = signals.filter((signal) => signal !== undefined);
+  const [only] = given;
+  return given.length === 1 && only !== undefined ? only : AbortSignal.any(given);
 }

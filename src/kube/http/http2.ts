@@ -160,14 +160,18 @@ function exchange(config: TransportConfig, session: Session, request: HttpReques
       stream.destroy(asError(signal?.reason));
     }
     signal?.addEventListener('abort', abort, { once: true });
+    let answered = false;
     stream.on('close', () => {
       session.streams--;
       if (session.streams === 0) session.onIdle();
       signal?.removeEventListener('abort', abort);
-      reject(signal?.aborted ? signal.reason : unreachable(config.origin, closedEarly(stream)));
+      if (!answered) reject(signal?.aborted ? signal.reason : unreachable(config.origin, closedEarly(stream)));
     });
     stream.on('error', (error) => reject(asUnreachable(config, error, stream)));
-    stream.on('response', (headers) => resolve(responseOf(config, { session, stream, headers })));
+    stream.on('response', (headers) => {
+      answered = true;
+      resolve(responseOf(config, { session, stream, headers }));
+    });
     if (request.body !== undefined) stream.end(request.body);
   });
 }

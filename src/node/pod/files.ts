@@ -18,9 +18,12 @@ export function writeAside(path: string, text: string): void {
 
 /** One writer a path at a time. */
 export async function writeDurably(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const aside = `${path}.new`;
-  const file = await open(aside, 'w', 0o600);
+  const file = await open(aside, 'w', 0o600).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return await open(aside, 'w', 0o600);
+  });
   try {
     await file.writeFile(text);
     await file.datasync();

@@ -1,5 +1,5 @@
 /** Volumes of pods: made before the first container, kept while any runs, removed when all have ended. */
-import { lstat, mkdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { type Clock, type Log, messageOf } from '#kit';
 import type { Pod } from '#kube/types';
@@ -44,7 +44,6 @@ export class Volumes {
     for (const volume of volumes) {
       const type = volumeTypeOf(volume);
       const path = places.volume(type.plugin, volume.name);
-      await mkdir(dirname(path), { recursive: true });
       const { refreshAt } = await this.#setUpOne(pod, { volume, type, path, facts });
       if (refreshAt !== undefined) times.push(refreshAt);
       if (FOLLOWING.some((field) => volume[field] !== undefined)) times.push(clock.now() + refreshEvery);
@@ -106,11 +105,16 @@ function known<T>(find: () => T): T | undefined {
 
 /** A relative link, so that the data directory can be moved as a whole. */
 export async function link(path: string, target: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  if ((await lstat(path).catch(() => undefined)) !== undefined) return;
-  await symlink(relative(dirname(path), target), path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  const make = () => symlink(relative(dirname(path), target), path);
+  try {
+    await make().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      await mkdir(dirname(path), { recursive: true });
+      await make();
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 export type { PodPlaces };

@@ -71,7 +71,7 @@ export class RunQueue<T> {
       this.#throttled.push(place);
       return;
     }
-    place.virtual = Math.max(place.virtual, this.#floor - SLICE_NANOS);
+    place.virtual = this.#placed(place);
     place.key = place.virtual;
     this.#ready.push(place);
   }
@@ -94,7 +94,7 @@ export class RunQueue<T> {
 
   /** The place, which is in no queue, had the thread for so long. */
   charge(place: Place<T>, nanos: number, now: number): void {
-    place.virtual = Math.max(place.virtual, this.#floor - SLICE_NANOS);
+    place.virtual = this.#placed(place);
     place.virtual += (nanos * DEFAULT_SHARES) / place.shares;
     if (place.budget !== undefined) {
       turnPeriod(place, place.budget, now);
@@ -107,6 +107,11 @@ export class RunQueue<T> {
   remove(place: Place<T>): void {
     this.#ready.remove(place);
     this.#throttled.remove(place);
+  }
+
+  /** Of what a place did not use it may claim one slice. */
+  #placed({ virtual, shares }: Place<T>): number {
+    return Math.max(virtual, this.#floor - (SLICE_NANOS * DEFAULT_SHARES) / shares);
   }
 
   #raiseFloor(virtual: number): void {

@@ -25,7 +25,6 @@ describe('admit()', () => {
       { ports: [{ containerPort: 53, protocol: 'UDP' }] },
       {},
     ],
-    ['spec.containers{c}.resources.limits.cpu', { resources: { limits: { cpu: '100m' } } }, {}],
     ['spec.containers{c}.securityContext.privileged', { securityContext: { privileged: true } }, {}],
     [
       'spec.containers{c}.securityContext.capabilities.add',

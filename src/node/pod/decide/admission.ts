@@ -24,7 +24,6 @@ const CONTAINER_CHECKS: readonly Check<Container>[] = [
     'ports with a protocol other than TCP',
     ({ ports = [] }) => ports.some(({ protocol = 'TCP' }) => protocol !== 'TCP'),
   ],
-  ['resources.limits.cpu', ({ resources }) => resources?.limits?.['cpu'] !== undefined],
   ['securityContext.capabilities.add', ({ securityContext }) => (securityContext?.capabilities?.add ?? []).length > 0],
   ['securityContext.privileged', ({ securityContext }) => securityContext?.privileged === true],
 ];

@@ -154,12 +154,12 @@ async function logPath(
 
 function limitsOf({ resources }: Container): Limits {
   const { memory, cpu } = resources?.limits ?? {};
-  const request = resources?.requests?.['cpu'] ?? cpu;
+  // None is the least share, as the kernel has it.
+  const request = resources?.requests?.['cpu'] ?? cpu ?? '0';
   return {
     memoryBytes: memory === undefined ? undefined : wholeValueOf(parseQuantity(memory)),
     cpuMillis: cpu === undefined ? undefined : milliValueOf(parseQuantity(cpu)),
     // Source: kubelet cm/helpers_linux.go MilliCPUToShares.
-    cpuShares:
-      request === undefined ? undefined : Math.max(2, Math.floor((milliValueOf(parseQuantity(request)) * 1024) / 1000)),
+    cpuShares: Math.max(2, Math.floor((milliValueOf(parseQuantity(request)) * 1024) / 1000)),
   };
 }

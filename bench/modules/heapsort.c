@@ -25,7 +25,7 @@ static void sort(double *values, unsigned count) {
 }
 
 int main(int argc, char **argv) {
-  unsigned count = measured_size(argc, argv, 2000000);
+  unsigned count = measured_size(argc, argv, 4000000);
   double *values = malloc(count * sizeof *values);
   if (values == 0) return 1;
   uint32_t state = 2463534242u;

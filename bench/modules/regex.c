@@ -160,7 +160,7 @@ int main(int argc, char **argv) {
       "[a-z0-9.]+@[a-z]+.example", "[0-9]+-[0-9]+-[0-9]+", "(error|warn|info): .*pod", "(a|aa)+b", "[0-9]+.[0-9]+.[0-9]+.[0-9]+", "x=[a-z]&(z|y)=[0-9]?"};
   static unsigned char text[256 * 1024];
   static struct program program;
-  unsigned rounds = measured_size(argc, argv, 12);
+  unsigned rounds = measured_size(argc, argv, 48);
   size_t length = write_text(text, sizeof text);
   uint64_t result = 0, since = measured_now();
   for (unsigned round = 0; round < rounds; round++) {

@@ -86,6 +86,11 @@
     (call $start (i32.const 1)) (call $start (i32.const 1)) (call $start (i32.const 1))
     (call $join (i32.const 3))
     (call $proc_exit (i32.div_u (i32.atomic.load (i32.const 0)) (i32.const 100))))
+  ;; As a program: three threads, joined.
+  (func (export "_start")
+    (call $start (i32.const 1)) (call $start (i32.const 1)) (call $start (i32.const 1))
+    (call $join (i32.const 3))
+    (call $say))
   (func (export "exit") (call $start (i32.const 2)) (call $spin))
   (func (export "trap") (call $start (i32.const 3)) (call $for_ever))
   (func (export "write") (call $start (i32.const 4)) (call $start (i32.const 5)) (call $join (i32.const 2)))

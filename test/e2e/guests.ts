@@ -15,6 +15,8 @@ export async function pushGuests(host: string): Promise<Record<GuestName, string
     scripted: `${host}/scripted:v1`,
     hello: `${host}/hello:v1`,
     'krustlet-hello': `${host}/krustlet-hello:v1`,
+    posix: `${host}/posix:v1`,
+    threads: `${host}/threads:v1`,
   };
   const folder = mkdtempSync(join(tmpdir(), 'wasmlet-guests-'));
   try {
@@ -23,7 +25,9 @@ export async function pushGuests(host: string): Promise<Record<GuestName, string
     writeFileSync(hello, bytes);
     await push(hello, images.hello, 'wasm-to-oci');
     await push(await buildKrustletHello(folder), images['krustlet-hello'], 'wasm-to-oci');
-    await push(join(root, 'guests', 'scripted', 'scripted.wasm'), images.scripted, 'cncf');
+    for (const name of ['scripted', 'posix', 'threads'] as const) {
+      await push(join(root, 'guests', name, `${name}.wasm`), images[name], 'cncf');
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

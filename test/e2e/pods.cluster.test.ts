@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { endingCases } from './cases/endings.ts';
+import { extensionCases } from './cases/extensions.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { scenarioCases } from './cases/scenarios.ts';
@@ -29,6 +30,7 @@ describe('pods on a node of a real cluster', () => {
 
   lifecycleCases(() => world);
   inputCases(() => world);
+  extensionCases(() => world);
   scenarioCases(() => world);
   survivalCases(() => world);
   endingCases(() => world, '`wasmlet join`');

@@ -1,6 +1,7 @@
 import { after, before, describe } from 'node:test';
 import { addressCases } from './cases/addresses.ts';
 import { endingCases } from './cases/endings.ts';
+import { extensionCases } from './cases/extensions.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { scenarioCases } from './cases/scenarios.ts';
@@ -16,6 +17,7 @@ describe('pods on a standalone node', () => {
   after(() => world?.[Symbol.asyncDispose]());
   lifecycleCases(() => world);
   inputCases(() => world);
+  extensionCases(() => world);
   addressCases(() => world);
   scenarioCases(() => world);
   survivalCases(() => world);

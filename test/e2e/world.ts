@@ -32,7 +32,7 @@ export interface NodeProcess {
   tail(): string;
 }
 
-export type GuestName = 'scripted' | 'hello' | 'krustlet-hello';
+export type GuestName = 'scripted' | 'hello' | 'krustlet-hello' | 'posix' | 'threads';
 
 /** A pod of scripted guests: each container runs the words of its script. */
 export function podOf(

@@ -98,6 +98,12 @@
   (func (export "wait") (call $start (i32.const 7)) (call $say) (call $for_ever))
   (func (export "read") (call $start (i32.const 8)) (call $say) (call $for_ever))
   (func (export "grow") (call $start (i32.const 9)) (call $join (i32.const 1)))
+  ;; Starts threads that end at once, for ever, whatever the answer.
+  (func (export "bomb")
+    (call $say)
+    (loop $again
+      (drop (call $spawn (i32.const 0)))
+      (br $again)))
   (func (export "leave") (call $start (i32.const 6)) (call $start (i32.const 7)))
   (func (export "later")
     (if (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 64)) (then (unreachable)))

@@ -1,9 +1,10 @@
 /** Guests with threads through the whole runtime: admitted as class `process`, in a sandbox of their pod's own, killed with their threads. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Runtime, WorkloadSpec } from '../contract.ts';
-import { logLines, makePlace, scripted } from '../scripted.suite.ts';
+import { logged, logLines, makePlace, scripted } from '../scripted.suite.ts';
 import { createRuntime } from './mod.ts';
 
 const path = join(import.meta.dirname, '../../../guests/threads/threads.wasm');
@@ -54,8 +55,79 @@ describe('a workload with threads', { timeout: 120_000 }, () => {
     assert.equal((await runtime.wait(spec.id)).exit.code, 143);
   });
 
+  it('is killed while it starts threads without end', async () => {
+    const spec = await begin('bomb');
+    await logged(spec, 'go');
+    await until(async () => ((await runtime.stats(spec.id))?.cpuNanos ?? 0) > 300e6);
+    await runtime.kill(spec.id, 'SIGKILL');
+    assert.equal((await runtime.wait(spec.id)).exit.code, 137);
+  });
+
   it('has no more memory than its limit', async () => {
     const spec = await begin('grow', { limits: { memoryBytes: 65_536 } });
     assert.equal((await runtime.wait(spec.id)).exit.reason, 'OOMKilled');
+  });
+});
+
+/** A function of more than a megabyte that begins with no-ops and never ends: plain, in a process of its own. */
+function largeSpinner(): Uint8Array {
+  const leb = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >> 7)]);
+  const padding = 1_200_000;
+  const code = [0x03, 0x40, 0x0c, 0, 0x0b, 0x0b];
+  const body = [...leb(1 + padding + code.length)];
+  const section = 1 + body.length + 1 + padding + code.length;
+  const head = [
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
+    1,
+    4,
+    1,
+    0x60,
+    0,
+    0,
+    3,
+    2,
+    1,
+    0,
+    7,
+    10,
+    1,
+    6,
+    ...Buffer.from('_start'),
+    0,
+    0,
+  ];
+  return Buffer.concat([
+    Buffer.from([...head, 10, ...leb(section), 1, ...body, 0]),
+    Buffer.alloc(padding, 0x01),
+    Buffer.from(code),
+  ]);
+}
+
+describe('a module that cannot be rewritten beside others', { timeout: 120_000 }, () => {
+  it('runs plain in a process of its own, and is killed by the end of its thread', async () => {
+    const place = makePlace();
+    const large = join(place.dataDir, 'large.wasm');
+    writeFileSync(large, largeSpinner());
+    const module = { digest: 'sha256:large', path: large };
+    const runtime = await createRuntime({ dataDir: place.dataDir, warm: 0 });
+    try {
+      assert.equal((await runtime.admit(module)).execution?.class, 'process');
+      const spec = scripted(place.dataDir, '', { module });
+      await runtime.create(spec);
+      await runtime.start(spec.id);
+      await runtime.kill(spec.id, 'SIGTERM');
+      assert.equal((await runtime.wait(spec.id)).exit.code, 143);
+    } finally {
+      await runtime.release({ tenant: 'blue', isolation: 'pod' });
+      await runtime[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    }
   });
 });

@@ -45,6 +45,7 @@ const NODE: Flags = {
     hidden: true,
     summary: 'pods with a process of their own (default: by memory)',
   },
+  walls: { value: 'LIST', hidden: true, summary: 'walls without which no guest starts (default: by machine)' },
   'warm-sandboxes': { value: 'N', most: 16, hidden: true, summary: 'sandboxes that wait for a namespace (default 1)' },
 };
 

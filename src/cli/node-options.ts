@@ -48,7 +48,21 @@ function sandboxOptions(args: Arguments): NonNullable<NodeOptions['sandboxes']> 
     perNamespace: number('namespace-sandboxes'),
     mostOwnProcesses: number('max-own-processes'),
     warm: number('warm-sandboxes'),
+    walls: wallsOf(args.value('walls')),
   };
+}
+
+const WALLS: readonly string[] = ['no_new_privs', 'landlock', 'seccomp', 'uid', 'cgroup'];
+
+/** `landlock,seccomp`; `none` for none. */
+export function wallsOf(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined;
+  const names = text.split(',').filter((name) => name !== '' && name !== 'none');
+  const unknown = names.find((name) => !WALLS.includes(name));
+  if (unknown === undefined) return names;
+  throw cliError('CLI_USAGE', `Cannot demand the wall '${unknown}'`, {
+    hint: `There are ${WALLS.join(', ')}, and none.`,
+  });
 }
 
 export function labelsOf(text: string): Record<string, string> {

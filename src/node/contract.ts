@@ -53,6 +53,8 @@ export interface SandboxOptions {
   readonly mostOwnProcesses?: number | undefined;
   /** How many sandboxes wait for a namespace. */
   readonly warm?: number | undefined;
+  /** Walls without which no guest starts. */
+  readonly walls?: readonly string[] | undefined;
 }
 
 export interface NodeOptions {

@@ -7,7 +7,7 @@ import { collectWhenCalm } from '#kit';
 import { informer, isNotFound, type KubeClient, RUNTIME_CLASSES, SERVICES } from '#kube';
 import type { RuntimeClass, Service } from '#kube/types';
 import { ContentStore } from '#oci';
-import { createRuntime } from '#runtime/sandbox';
+import { createRuntime, isWall } from '#runtime/sandbox';
 import type { Node, NodeOptions } from './contract.ts';
 import { createImageManager } from './image/mod.ts';
 import { createPodManager, type PodManagerDependencies } from './pod/mod.ts';
@@ -35,6 +35,7 @@ async function createPodSide(means: PodMeans): Promise<PodSide> {
       pool: options.sandboxes?.perNamespace,
       mostOwnProcesses: options.sandboxes?.mostOwnProcesses,
       warm: options.sandboxes?.warm,
+      demanded: options.sandboxes?.walls?.filter(isWall),
     }),
     ContentStore.open(join(dataDir, 'content'), { clock }),
   ]);

@@ -55,6 +55,8 @@ describe('findCgroups()', () => {
     assert.equal(tree?.version, 1);
     assert.deepEqual([...(tree?.controllers ?? [])].sort(), ['cpu', 'memory', 'pids']);
     assert.equal(tree?.create('s-1').length, 3);
+    tree?.share(2048);
+    assert.equal(text('cpu', 'wasmlet', 'cpu.shares'), '2048');
     tree?.set('s-1', { cpuShares: 0, memoryBytes: 99, pids: 5 });
     assert.equal(text('cpu', 'wasmlet', 's-1', 'cpu.shares'), '2');
     assert.equal(text('memory', 'wasmlet', 's-1', 'memory.limit_in_bytes'), '99');

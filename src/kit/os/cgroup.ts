@@ -30,6 +30,8 @@ export interface CgroupTree {
   /** Makes a group, and answers the files into which a process writes its id to be in it. Empty: it cannot be had. */
   create(id: string): readonly string[];
   set(id: string, limits: GroupLimits): void;
+  /** What all groups together count against the rest of the machine. */
+  share(cpuShares: number): void;
   /** How often the kernel ended a process in it for memory. */
   kills(id: string): number;
   /** False while there is a process in it. */
@@ -106,6 +108,11 @@ function tree(version: 1 | 2, folders: ReadonlyMap<string, readonly Controller[]
         if (path !== undefined) writeQuietly(path, value);
       }
     },
+    share(cpuShares) {
+      const [[, name, value]] = settings(version, { cpuShares, pids: 0 });
+      const path = file('', 'cpu', name);
+      if (path !== undefined) writeQuietly(path, value);
+    },
     kills(id) {
       const path = file(id, 'memory', version === 2 ? 'memory.events' : 'memory.oom_control');
       return path === undefined ? 0 : Number(/^oom_kill (\d+)$/m.exec(readText(path))?.[1] ?? 0);
@@ -119,7 +126,8 @@ function tree(version: 1 | 2, folders: ReadonlyMap<string, readonly Controller[]
 
 type Setting = readonly [Controller, file: string, value: string];
 
-function settings(version: 1 | 2, { cpuShares, memoryBytes, pids }: GroupLimits): Setting[] {
+/** The processor's first. */
+function settings(version: 1 | 2, { cpuShares, memoryBytes, pids }: GroupLimits): [Setting, ...Setting[]] {
   const shares = Math.min(262_144, Math.max(2, Math.round(cpuShares)));
   if (version === 1) {
     return [

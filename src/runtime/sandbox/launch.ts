@@ -1,5 +1,9 @@
 /** How a process behind walls is started: what the node hands to the launcher, and the launcher to the entry. */
 import type { Grant } from '#kit/os';
+import type { Wall } from './walls.ts';
+
+/** Exit code of a launcher or sandbox that a demanded wall is missing to; its last line says which. */
+export const NO_WALLS_EXIT = 78;
 
 export interface LaunchPlan {
   readonly entry: 'sandbox' | 'admission';
@@ -10,6 +14,12 @@ export interface LaunchPlan {
   readonly flags: readonly string[];
   /** Starts without walls; only for guests that are trusted. */
   readonly insecure: boolean;
+  /** Who it becomes, where Landlock stands: without it, it could not reach its tenant's files. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Files of control groups into which it writes its id. */
+  readonly groups?: readonly string[] | undefined;
+  /** Walls without which it ends, with `NO_WALLS_EXIT`. */
+  readonly demanded?: readonly Wall[] | undefined;
   /** What the entry itself is told. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -31,6 +41,8 @@ export interface SandboxConfig {
   readonly insecureTrustedGuests: boolean;
   /** It has a tenant from the start, so its first workload is on its way. */
   readonly assigned: boolean;
+  /** Walls without which it starts no guest. */
+  readonly demanded?: readonly Wall[] | undefined;
 }
 
 export function launched<Config>(): Launched<Config> {

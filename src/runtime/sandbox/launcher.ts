@@ -3,11 +3,13 @@
  * listening sockets that it inherited. A process of its own, because Landlock binds the thread that asks and what it executes: so no thread
  * of the sandbox was ever outside. Started by the node with a `LaunchPlan` as its one argument, in a session of its own.
  */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryUrl } from '#kit';
 import {
+  becomeUser,
+  CAPABILITY,
   ffiAvailable,
   type Grant,
   keepOverExecve,
@@ -16,7 +18,7 @@ import {
   restrictSelf,
   setNoNewPrivs,
 } from '#kit/os';
-import type { Launched, LaunchPlan } from './launch.ts';
+import { type Launched, type LaunchPlan, NO_WALLS_EXIT } from './launch.ts';
 
 /** What Node itself reads when it boots: its libraries, their index, OpenSSL's configuration, its own process. */
 function runtimeGrants(entry: string): Grant[] {
@@ -45,12 +47,37 @@ function codeOf(entry: string): string[] {
   return [join(root, 'src'), join(root, 'package.json')];
 }
 
+/** Which walls stand. In this order: groups and Landlock's grants need the rights that the change of user gives up. */
 function restrict(plan: LaunchPlan, entry: string): Record<string, boolean> {
   if (plan.insecure || !ffiAvailable()) return { no_new_privs: false, landlock: false };
+  const cgroup = joinGroups(plan.groups ?? []);
   setNoNewPrivs();
   const landlock = landlockAbi() > 0;
   if (landlock) restrictSelf({ grants: [...runtimeGrants(entry), ...plan.grants], isolateNetwork: true });
-  return { no_new_privs: true, landlock, rings_refused: refusesRings() };
+  const uid = landlock && plan.user !== undefined;
+  // Volumes belong to whom they belong: owners are passed over, within what Landlock grants.
+  if (uid) becomeUser({ ...plan.user, keep: [CAPABILITY.dacOverride] });
+  const walls = { no_new_privs: true, landlock, uid, cgroup };
+  // Before the rings: without them this process could not even end in order.
+  refuseWithout(walls, plan.demanded ?? []);
+  return { ...walls, rings_refused: refusesRings() };
+}
+
+function joinGroups(files: readonly string[]): boolean {
+  try {
+    for (const file of files) writeFileSync(file, String(process.pid));
+    return files.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** seccomp is the sandbox's own to build, and to miss. */
+function refuseWithout(walls: Readonly<Record<string, boolean>>, demanded: readonly string[]): void {
+  const missing = demanded.filter((wall) => wall !== 'seccomp' && walls[wall] !== true);
+  if (missing.length === 0) return;
+  console.error(`it would stand without the demanded walls: ${missing.join(', ')}`);
+  process.exit(NO_WALLS_EXIT);
 }
 
 /** The entry's own step needs this one: see kit/os/seccomp.ts. */

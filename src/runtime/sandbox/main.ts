@@ -9,7 +9,7 @@ import { ffiAvailable, refuseSystemCalls, startTimeOf } from '#kit/os';
 import { Connections } from './control/connection.ts';
 import { Inbox } from './control/inbox.ts';
 import { Workloads } from './control/workloads.ts';
-import { launched, type SandboxConfig } from './launch.ts';
+import { launched, NO_WALLS_EXIT, type SandboxConfig } from './launch.ts';
 import type { Request } from './protocol/messages.ts';
 import { VERSIONS } from './protocol/version.ts';
 
@@ -18,6 +18,10 @@ const LONELY_MS = 60_000;
 
 const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
 const seccomp = walls['rings_refused'] === true && refusesSystemCalls();
+if (!seccomp && config.demanded?.includes('seccomp') === true) {
+  console.error('it would stand without the demanded walls: seccomp');
+  process.exit(NO_WALLS_EXIT);
+}
 const inbox = descriptorsFd === undefined ? undefined : new Inbox(descriptorsFd);
 const startTime = startTimeOf(process.pid) ?? 0;
 
@@ -89,6 +93,8 @@ const connections = new Connections(server, {
       no_new_privs: walls['no_new_privs'] === true,
       landlock: walls['landlock'] === true,
       seccomp,
+      uid: walls['uid'] === true,
+      cgroup: walls['cgroup'] === true,
     }),
   }),
   handle,

@@ -8,24 +8,39 @@
  *     sandboxes/<id>/lost/         exits that the node concluded after the sandbox had ended
  *     sandboxes/<id>/{c,d,log}     its two sockets; its own standard output
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { workloadName } from '../protocol/messages.ts';
-import { integer, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
+import { integer, list, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
 
-const recordShape = record({
-  id: text({ max: 64, pattern: /^[a-z0-9-]+$/ }),
-  pid: integer(1),
-  startTime: integer(),
-  /** Absent while the sandbox waits for its tenant. */
-  tenant: optional(text({ max: 253 })),
-  isolation: oneOf('tenant', 'pod'),
-  podUid: optional(text({ max: 128 })),
-  /** Which of several sandboxes that a tenant's pods share. */
-  slot: optional(integer(1, 1024)),
-  /** The user that it runs as, where that is not the node's own. */
-  uid: optional(integer(1, 0xfffffffe)),
-});
+const recordShape = record(
+  {
+    id: text({ max: 64, pattern: /^[a-z0-9-]+$/ }),
+    pid: integer(1),
+    startTime: integer(),
+    /** Absent while the sandbox waits for its tenant. */
+    tenant: optional(text({ max: 253 })),
+    isolation: oneOf('tenant', 'pod'),
+    podUid: optional(text({ max: 128 })),
+    /** Which of several sandboxes that a tenant's pods share. */
+    slot: optional(integer(1, 1024)),
+    /** The user that it runs as, where that is not the node's own. */
+    uid: optional(integer(1, 0xfffffffe)),
+    /** What stands around it, as it said when it started. */
+    walls: optional(list(text({ max: 32 }), 16)),
+  },
+  { open: true },
+);
 export type SandboxRecord = Shaped<typeof recordShape>;
 
 export class SandboxFolder {
@@ -57,8 +72,14 @@ export class SandboxFolder {
     return join(this.path, 'lost');
   }
 
-  create(): void {
-    for (const folder of [this.path, this.exits, this.lost]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  /** For a sandbox of another user, who passes through this folder to its exits and can list nothing of it. */
+  create(uid: number | undefined): void {
+    const mode = uid === undefined ? 0o700 : 0o711;
+    for (const folder of [this.path, this.exits, this.lost]) mkdirSync(folder, { recursive: true, mode });
+    if (uid === undefined) return;
+    chmodSync(this.lost, 0o700);
+    chmodSync(this.exits, 0o700);
+    chownSync(this.exits, uid, uid);
   }
 
   remove(): void {

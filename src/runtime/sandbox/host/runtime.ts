@@ -4,7 +4,7 @@
  */
 import { totalmem } from 'node:os';
 import { type Clock, type Log, silentLog, systemClock } from '#kit';
-import { ffiAvailable } from '#kit/os';
+import { ffiAvailable, type UserRange } from '#kit/os';
 import type {
   Limits,
   Listener,
@@ -23,10 +23,13 @@ import { Admission } from '../../module/admission.ts';
 import { runtimeError } from '../errors.ts';
 import type { ExitedState } from '../exits.ts';
 import { workloadIdOf, workloadName } from '../protocol/messages.ts';
+import { DEFAULT_USERS, demandedByDefault, findMeans, obstacle, type Wall } from '../walls.ts';
+import { SandboxGroups } from './groups.ts';
 import { defaultMostOwn, placementOf } from './placement.ts';
 import { Reports } from './reports.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Sandboxes } from './sandboxes.ts';
+import { TenantUsers } from './users.ts';
 
 export interface RuntimeOptions {
   readonly dataDir: string;
@@ -40,6 +43,10 @@ export interface RuntimeOptions {
   readonly pool?: number | undefined;
   /** How many pods may have a process of their own at once; by the machine's memory where nothing is said. */
   readonly mostOwnProcesses?: number | undefined;
+  /** Walls without which no guest starts; by what the machine offers where nothing is said. */
+  readonly demanded?: readonly Wall[] | undefined;
+  /** The users that tenants get. */
+  readonly users?: UserRange | undefined;
   /** Starts guests without walls where the system has none to offer. */
   readonly insecureTrustedGuests?: boolean;
 }
@@ -78,7 +85,15 @@ class ProcessRuntime implements SandboxRuntime {
     pool = 1,
     mostOwnProcesses = defaultMostOwn(totalmem()),
     insecureTrustedGuests = false,
+    users = DEFAULT_USERS,
+    demanded,
   }: RuntimeOptions) {
+    const { means, cgroups } = findMeans(users);
+    const wanted = demanded ?? demandedByDefault(means, { trusted: insecureTrustedGuests });
+    for (const wall of wanted) {
+      const why = obstacle(wall, means);
+      if (why !== undefined) log.error('No guest will start: a demanded wall cannot stand', { wall, why });
+    }
     const reports = this.#reports;
     this.#sandboxes = new Sandboxes({
       dataDir,
@@ -88,6 +103,9 @@ class ProcessRuntime implements SandboxRuntime {
       warm,
       rules: { pool, mostOwn: mostOwnProcesses },
       insecureTrustedGuests,
+      users: means.users && means.landlock > 0 ? new TenantUsers(dataDir, users) : undefined,
+      groups: new SandboxGroups(cgroups),
+      demanded: wanted,
       changed: (key, state) => reports.set(key, state),
     });
     this.#admission = new Admission({ dataDir, node, clock, insecureTrustedGuests });

@@ -22,6 +22,8 @@ import { runtimeError } from '../errors.ts';
 import { type ExitedState, readExits, writeExit } from '../exits.ts';
 import { listenersShape, snapshotShape, statsShape, type WireSpec } from '../protocol/messages.ts';
 import { flag, type Shape } from '../protocol/shape.ts';
+import type { Wall } from '../walls.ts';
+import { Claims, type SandboxGroups } from './groups.ts';
 import { Link, type LinkEnd } from './link.ts';
 import type { SandboxFolder, SandboxRecord } from './record.ts';
 
@@ -33,8 +35,10 @@ export interface SandboxContext {
   readonly placed: (key: string, sandbox: Sandbox) => void;
   readonly forgotten: (key: string, sandbox: Sandbox) => void;
   readonly gone: (sandbox: Sandbox) => void;
+  readonly groups: SandboxGroups;
 }
 
+const CLAIM_MS = 50;
 const PING_MS = 5000;
 const PING_ANSWER_MS = 15_000;
 /** Version of the protocol. */
@@ -47,6 +51,8 @@ export class Sandbox {
   readonly workloads = new Map<string, WorkloadState>();
   /** How many workloads each pod has here. */
   readonly #pods = new Map<string, number>();
+  readonly #claims = new Claims();
+  #claimsDue = false;
   readonly #context: SandboxContext;
   readonly #stop = new AbortController();
   #record: SandboxRecord;
@@ -63,11 +69,31 @@ export class Sandbox {
     for (const key of folder.placed()) this.#place(key);
   }
 
-  #place(key: string): void {
+  /** Demanded walls that it does not have, by its own word; the launcher has looked before. */
+  missing(demanded: readonly Wall[]): readonly Wall[] {
+    return demanded.filter((wall) => this.#link?.hello.walls[wall] !== true);
+  }
+
+  #place(key: string, limits?: Limits): void {
+    this.#claims.set(key, limits);
+    this.#claim();
     this.workloads.set(key, { phase: 'created' });
     const podUid = podOf(key);
     this.#pods.set(podUid, (this.#pods.get(podUid) ?? 0) + 1);
     this.#context.placed(key, this);
+  }
+
+  /** Limits of the whole process, a little later: many workloads may come at once. */
+  #claim(): void {
+    if (this.#claimsDue) return;
+    this.#claimsDue = true;
+    this.#context.clock.sleep(CLAIM_MS).then(
+      () => {
+        this.#claimsDue = false;
+        if (this.#state !== 'gone') this.#context.groups.set(this.#record.id, this.#claims.limits);
+      },
+      () => {},
+    );
   }
 
   /** Whether a workload of this pod is here. */
@@ -103,6 +129,9 @@ export class Sandbox {
     });
     const { sandbox } = this.#link.hello;
     if (sandbox !== this.#record.id) this.#link.break(`it calls itself '${sandbox}'`);
+    const walls = Object.entries(this.#link.hello.walls).flatMap(([wall, stands]) => (stands ? [wall] : []));
+    this.#record = { ...this.#record, walls };
+    this.folder.write(this.#record);
     void this.#heartbeat();
   }
 
@@ -135,7 +164,7 @@ export class Sandbox {
   async create(spec: WorkloadSpec, executable: Executable): Promise<void> {
     const key = workloadKey(spec.id);
     this.folder.note('+', key);
-    this.#place(key);
+    this.#place(key, spec.limits);
     try {
       await this.#ask({ do: 'create', spec: this.#wire(spec, executable) }, anything);
       this.#context.changed(key, { phase: 'created' });
@@ -163,8 +192,12 @@ export class Sandbox {
     return this.#ask({ do: 'stats', workload: key }, statsShape, 5000);
   }
 
-  resize(key: string, limits: Limits): Promise<boolean> {
-    return this.#ask({ do: 'resize', workload: key, limits }, flag);
+  async resize(key: string, limits: Limits): Promise<boolean> {
+    const changed = await this.#ask({ do: 'resize', workload: key, limits }, flag);
+    if (!changed || !this.workloads.has(key)) return changed;
+    this.#claims.set(key, limits);
+    this.#claim();
+    return changed;
   }
 
   async listenersOf(podUid: string): Promise<readonly Listener[]> {
@@ -299,6 +332,8 @@ export class Sandbox {
   #forget(key: string): void {
     if (!this.workloads.delete(key)) return;
     this.folder.note('-', key);
+    this.#claims.delete(key);
+    this.#claim();
     const podUid = podOf(key);
     const left = (this.#pods.get(podUid) ?? 1) - 1;
     if (left > 0) this.#pods.set(podUid, left);
@@ -340,6 +375,7 @@ export class Sandbox {
     try {
       return readFileSync(join(this.folder.exits, 'crash'), 'utf8').slice(0, 1000);
     } catch {
+      if (this.#context.groups.endedForMemory(this.#record.id)) return 'the kernel ended it: out of memory';
       return 'the process is gone';
     }
   }

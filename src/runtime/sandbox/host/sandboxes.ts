@@ -2,14 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Clock, type Log, messageOf } from '#kit';
+import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
 import type { Grant } from '#kit/os';
 import type { Placement, WorkloadState } from '../../contract.ts';
 import { runtimeError } from '../errors.ts';
+import { NO_WALLS_EXIT } from '../launch.ts';
+import type { Wall } from '../walls.ts';
+import type { SandboxGroups } from './groups.ts';
 import { isOwn, type Owner, ownerKey, ownerOf, type PlacementRules, tooMany } from './placement.ts';
 import { foldersOf, SandboxFolder, type SandboxRecord } from './record.ts';
 import { Sandbox, type SandboxContext } from './sandbox.ts';
 import { spawnSandbox } from './spawn.ts';
+import type { TenantUsers } from './users.ts';
 import { WarmSandboxes, warmRoot } from './warm.ts';
 
 export interface SandboxesOptions {
@@ -20,6 +24,11 @@ export interface SandboxesOptions {
   readonly warm: number;
   readonly rules: PlacementRules;
   readonly insecureTrustedGuests: boolean;
+  /** A user for each tenant, where the node may change users. */
+  readonly users: TenantUsers | undefined;
+  readonly groups: SandboxGroups;
+  /** Walls without which no guest starts. */
+  readonly demanded: readonly Wall[];
   readonly changed: (key: string, state: WorkloadState) => void;
 }
 
@@ -170,34 +179,50 @@ export class Sandboxes {
   }
 
   async #spawn(id: string, owner: Owner, grants: readonly Grant[]): Promise<Sandbox> {
-    const { dataDir, node, insecureTrustedGuests } = this.#options;
+    const { dataDir, node, insecureTrustedGuests, users, groups, demanded } = this.#options;
     const folder = new SandboxFolder(dataDir, id);
-    folder.create();
+    const root = owner.tenant === undefined ? warmRoot(dataDir, id) : join(dataDir, 'tenants', owner.tenant);
+    const uid = users?.of(root);
+    folder.create(uid);
     const { child, pid, startTime } = await spawnSandbox({
       node,
       folder,
       grants,
       insecureTrustedGuests,
       assigned: owner.tenant !== undefined,
+      uid,
+      groups: groups.create(id),
+      demanded,
     });
-    const record: SandboxRecord = { id, pid, startTime, ...owner };
+    const record: SandboxRecord = { id, pid, startTime, ...owner, ...(uid === undefined ? {} : { uid }) };
     folder.write(record);
     const sandbox = new Sandbox(folder, record, this.#context());
     this.#all.add(sandbox);
     const early = new Promise<never>((_, reject) => {
       child.once('exit', (code, signal) =>
-        reject(runtimeError('RUNTIME_SANDBOX_FAILED', `it ended with ${signal ?? code}`)),
+        reject(
+          runtimeError(
+            code === NO_WALLS_EXIT ? 'RUNTIME_NO_WALLS' : 'RUNTIME_SANDBOX_FAILED',
+            `it ended with ${signal ?? code}`,
+          ),
+        ),
       );
     });
     early.catch(() => {});
     try {
       await Promise.race([sandbox.connect(), early]);
+      const missing = sandbox.missing(demanded);
+      if (missing.length > 0) throw runtimeError('RUNTIME_NO_WALLS', `it stands without ${missing.join(', ')}`);
       return sandbox;
-    } catch (error) {
-      const said = folder.lastWords();
+    } catch (failure) {
+      // The connection ends a moment before the process, which knows more.
+      const ended = early.catch((error: unknown) => error);
+      const error: unknown = await Promise.race([ended, this.#options.clock.sleep(300).then(() => failure)]);
+      const said = folder.lastWords() || messageOf(error);
+      const code = isWasmletError(error, 'RUNTIME_NO_WALLS') ? 'RUNTIME_NO_WALLS' : 'RUNTIME_SANDBOX_FAILED';
       await sandbox.bury(messageOf(error));
       this.#remove(sandbox);
-      throw runtimeError('RUNTIME_SANDBOX_FAILED', `Cannot start a sandbox: ${said}`, { cause: error });
+      throw runtimeError(code, `Cannot start a sandbox: ${said}`, { cause: error });
     }
   }
 
@@ -207,6 +232,7 @@ export class Sandboxes {
       clock,
       log,
       changed,
+      groups: this.#options.groups,
       placed: (key, sandbox) => this.#homes.set(key, sandbox),
       forgotten: (key, sandbox) => this.#homes.get(key) === sandbox && this.#homes.delete(key),
       gone: (sandbox) => this.#gone(sandbox),
@@ -235,6 +261,7 @@ export class Sandboxes {
   #remove(sandbox: Sandbox): void {
     this.#all.delete(sandbox);
     for (const key of sandbox.workloads.keys()) if (this.#homes.get(key) === sandbox) this.#homes.delete(key);
+    this.#options.groups.remove(sandbox.record.id);
     sandbox.folder.remove();
     if (sandbox.record.tenant === undefined) {
       rmSync(warmRoot(this.#options.dataDir, sandbox.record.id), { recursive: true, force: true });

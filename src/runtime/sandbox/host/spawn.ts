@@ -6,6 +6,7 @@ import { entryUrl } from '#kit';
 import { ffiAvailable, type Grant, listenPackets, listenStream, startTimeOf } from '#kit/os';
 import { runtimeError } from '../errors.ts';
 import type { LaunchPlan, SandboxConfig } from '../launch.ts';
+import type { Wall } from '../walls.ts';
 import type { SandboxFolder } from './record.ts';
 
 /** A small heap that is collected often: guests' memory is not in it. */
@@ -17,6 +18,10 @@ export interface SpawnOptions {
   readonly grants: readonly Grant[];
   readonly insecureTrustedGuests: boolean;
   readonly assigned: boolean;
+  /** The user that it runs as; the node's own where none is given. */
+  readonly uid: number | undefined;
+  readonly groups: readonly string[];
+  readonly demanded: readonly Wall[];
 }
 
 export interface Spawned {
@@ -26,13 +31,14 @@ export interface Spawned {
 }
 
 export async function spawnSandbox(options: SpawnOptions): Promise<Spawned> {
-  const { node, folder, grants, insecureTrustedGuests, assigned } = options;
+  const { node, folder, grants, insecureTrustedGuests, assigned, uid, groups, demanded } = options;
   const config: SandboxConfig = {
     id: folder.id,
     exitsDirectory: folder.exits,
     controlPath: folder.control,
     insecureTrustedGuests,
     assigned,
+    demanded,
   };
   const plan: LaunchPlan = {
     entry: 'sandbox',
@@ -40,6 +46,9 @@ export async function spawnSandbox(options: SpawnOptions): Promise<Spawned> {
     grants: [...grants, { path: folder.exits, access: 'write' }],
     flags: FLAGS,
     insecure: insecureTrustedGuests && !ffiAvailable(),
+    user: uid === undefined ? undefined : { uid, gid: uid },
+    groups,
+    demanded,
     config: { ...config },
   };
   const open: number[] = [];

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Claims } from './groups.ts';
+
+const MIB = 1024 * 1024;
+
+describe('Claims', () => {
+  it('sums requests, and bounds memory only while every workload has a limit', () => {
+    const claims = new Claims();
+    assert.deepEqual(claims.limits, { cpuShares: 256, pids: 4096 });
+    claims.set('a', { cpuShares: 512, memoryBytes: 100 * MIB });
+    claims.set('b', { memoryBytes: 50 * MIB });
+    assert.deepEqual(claims.limits, { cpuShares: 770, pids: 4096, memoryBytes: (150 + 512 + 32) * MIB });
+    claims.set('c', { cpuShares: 2 });
+    assert.equal(claims.limits.memoryBytes, undefined);
+    claims.set('c', { cpuShares: 2, memoryBytes: MIB });
+    assert.equal(claims.limits.memoryBytes, (151 + 512 + 48) * MIB);
+    claims.set('taken over', undefined);
+    assert.equal(claims.limits.memoryBytes, undefined);
+    for (const key of ['a', 'b', 'c', 'taken over', 'never there']) claims.delete(key);
+    assert.deepEqual(claims.limits, { cpuShares: 256, pids: 4096 });
+  });
+});

@@ -1,0 +1,82 @@
+/**
+ * What the workloads of a sandbox may take together, as limits of its control group: processor shares by the sum of their requests, threads,
+ * and memory where every one of them has a limit, with room for the process itself; else it is counted only.
+ */
+import { availableParallelism } from 'node:os';
+import type { CgroupTree, GroupLimits } from '#kit/os';
+import type { Limits } from '../../contract.ts';
+
+/** Worker threads, V8's and libuv's, and the threads of guests that have some. */
+const MOST_THREADS = 4096;
+/** Node, code of modules, buffers, logs; generous, since what ends a group ends all of its pods. */
+const PROCESS_BYTES = 512 * 1024 * 1024;
+const WORKLOAD_BYTES = 16 * 1024 * 1024;
+/** The process's own: a sandbox that cannot answer for lack of the processor would be taken for one that hangs. */
+const PROCESS_SHARES = 256;
+const FEWEST_SHARES = 2;
+
+/** Sums that follow each workload, so that one more costs the same however many there are. */
+export class Claims {
+  readonly #claims = new Map<string, Limits | undefined>();
+  #shares = 0;
+  #memory = 0;
+  /** How many have no limit, or one that nobody knows any more. */
+  #unbounded = 0;
+
+  /** `undefined` for a workload that was taken over from an earlier node. */
+  set(key: string, limits: Limits | undefined): void {
+    this.delete(key);
+    this.#claims.set(key, limits);
+    this.#count(limits, 1);
+  }
+
+  delete(key: string): void {
+    if (!this.#claims.has(key)) return;
+    this.#count(this.#claims.get(key), -1);
+    this.#claims.delete(key);
+  }
+
+  get limits(): GroupLimits {
+    const cpuShares = PROCESS_SHARES + this.#shares;
+    if (this.#unbounded > 0 || this.#claims.size === 0) return { cpuShares, pids: MOST_THREADS };
+    const memoryBytes = this.#memory + PROCESS_BYTES + this.#claims.size * WORKLOAD_BYTES;
+    return { cpuShares, pids: MOST_THREADS, memoryBytes };
+  }
+
+  #count(limits: Limits | undefined, sign: 1 | -1): void {
+    this.#shares += sign * (limits?.cpuShares ?? FEWEST_SHARES);
+    if (limits?.memoryBytes === undefined) this.#unbounded += sign;
+    else this.#memory += sign * limits.memoryBytes;
+  }
+}
+
+/** The groups of a node's sandboxes; of nothing where the machine has none to give. */
+export class SandboxGroups {
+  readonly #tree: CgroupTree | undefined;
+
+  constructor(tree: CgroupTree | undefined) {
+    this.#tree = tree;
+    tree?.sweep();
+    // As the kubelet does for its pods: a core each, whatever else runs beside.
+    tree?.share(1024 * availableParallelism());
+  }
+
+  /** Files into which the process that is to be in the group writes its id. */
+  create(id: string): readonly string[] {
+    const files = this.#tree?.create(id) ?? [];
+    this.#tree?.set(id, new Claims().limits);
+    return files;
+  }
+
+  set(id: string, limits: GroupLimits): void {
+    this.#tree?.set(id, limits);
+  }
+
+  endedForMemory(id: string): boolean {
+    return (this.#tree?.kills(id) ?? 0) > 0;
+  }
+
+  remove(id: string): void {
+    this.#tree?.remove(id);
+  }
+}

@@ -108,6 +108,12 @@ describe('the limits of a guest with threads', () => {
     assert.equal((await exitOf('fill', { maxThreads: 4 })).code, 3);
   });
 
+  it('have no more threads than the memory limit pays for', async () => {
+    const MIB = 1024 * 1024;
+    assert.equal((await exitOf('fill', { limits: { memoryBytes: 4 * MIB } })).code, 3);
+    assert.equal((await exitOf('fill', { limits: { memoryBytes: 48 * MIB } })).code, 5);
+  });
+
   it('cap its memory, which it then cannot grow', async () => {
     assert.equal((await exitOf('grow', { limits: { memoryBytes: 65_536 } })).reason, 'OOMKilled');
   });

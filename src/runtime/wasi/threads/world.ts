@@ -21,7 +21,11 @@ import { type HostFunction, hostFunctions } from './functions.ts';
 import { makeMemories } from './memories.ts';
 import { GuestThread } from './thread.ts';
 
-const DEFAULT_THREADS = 64;
+const MOST_THREADS = 64;
+/** So few a guest has with any memory limit. */
+const FEWEST_THREADS = 4;
+/** What a worker takes of the host beside the guest's memory, measured. It counts as the guest's. */
+const THREAD_BYTES = 8 * 1024 * 1024;
 /** Numbers of threads are positive and below this, and none is given twice. */
 const THREAD_NUMBERS = 2 ** 29;
 
@@ -74,8 +78,13 @@ class ThreadedWorld implements GuestWorld {
 
   #posixHost(): PosixHost {
     const facts = () => {
-      const { memoryBytes, cpuNanos } = this.stats();
-      return { memoryBytes, memoryLimit: this.#limits.memoryBytes, cpuNanos, threads: this.#threads.size };
+      const { cpuNanos } = this.stats();
+      return {
+        memoryBytes: this.#memory.byteLength,
+        memoryLimit: this.#limits.memoryBytes,
+        cpuNanos,
+        threads: this.#threads.size,
+      };
     };
     return { facts, leave: (exit) => this.#leave(exit) };
   }
@@ -136,7 +145,7 @@ class ThreadedWorld implements GuestWorld {
     for (const thread of this.#threads) micros += thread.cpuMicros();
     return {
       descriptors: this.#table.size,
-      memoryBytes: this.#memory.byteLength,
+      memoryBytes: this.#memory.byteLength + this.#table.heldBytes + this.#threads.size * THREAD_BYTES,
       cpuNanos: Math.round(micros * 1000),
       waiting: false,
       bytesWritten: this.#bytesWritten,
@@ -183,7 +192,7 @@ class ThreadedWorld implements GuestWorld {
 
   /** `wasi.thread-spawn`: the new thread's number, or a negated errno. */
   #spawn(argument: number): number {
-    if (this.#threads.size >= (this.#options.maxThreads ?? DEFAULT_THREADS)) return -ERRNO.AGAIN;
+    if (this.#threads.size >= mostThreads(this.#options.maxThreads, this.#limits.memoryBytes)) return -ERRNO.AGAIN;
     if (this.#spawned >= THREAD_NUMBERS - 1) return -ERRNO.AGAIN;
     const starts = this.#data !== undefined && WebAssembly.Module.exports(this.#data.module).some(isThreadStart);
     if (!starts) return -ERRNO.NOSYS;
@@ -227,6 +236,11 @@ class ThreadedWorld implements GuestWorld {
     }
     return new Promise(() => {});
   }
+}
+
+/** Threads at a time: no more than the memory limit pays for. */
+function mostThreads(most = MOST_THREADS, limit = Number.POSITIVE_INFINITY): number {
+  return Math.min(most, Math.max(FEWEST_THREADS, Math.floor(limit / THREAD_BYTES)));
 }
 
 function isThreadStart({ name, kind }: WebAssembly.ModuleExportDescriptor): boolean {

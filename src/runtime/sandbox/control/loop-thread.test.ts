@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -23,16 +23,21 @@ let names = 0;
 /** A real loop thread without a sandbox around it, and what it says of its guests. */
 class Thread implements AsyncDisposable {
   readonly exits = new Map<string, PromiseWithResolvers<Exit>>();
-  readonly loop = new LoopThread(
-    {
-      started: () => {},
-      exited: (key, exit) => this.#exit(key).resolve(exit),
-      ended: (reason) => {
-        for (const exit of this.exits.values()) exit.resolve({ code: 1, reason: 'Error', message: reason });
+  readonly loop: LoopThread;
+
+  constructor(own?: { readonly heapBytes: number }) {
+    this.loop = new LoopThread(
+      {
+        started: () => {},
+        exited: (key, exit) => this.#exit(key).resolve(exit),
+        ended: (message, { outOfMemory }) => {
+          const exit: Exit = { code: 137, reason: outOfMemory ? 'OOMKilled' : 'Error', message };
+          for (const waiting of this.exits.values()) waiting.resolve(exit);
+        },
       },
-    },
-    { insecureTrustedGuests: true, memories: new SharedArrayBuffer(4) },
-  );
+      { insecureTrustedGuests: true, memories: new SharedArrayBuffer(4), own },
+    );
+  }
 
   #exit(key: string): PromiseWithResolvers<Exit> {
     const exit = this.exits.get(key) ?? Promise.withResolvers<Exit>();
@@ -206,6 +211,44 @@ describe('a guest that spins', { timeout: 120_000 }, () => {
   });
 });
 
+describe('the stacks of killed guests', { timeout: 120_000 }, () => {
+  const sleeper: ModuleSource = {
+    ...memory,
+    imports: [{ module: WASI, name: 'poll_oneoff', type: 'i32 i32 i32 i32 -> i32' }],
+    // One subscription to the monotonic clock, for ever.
+    data: [{ at: 16, bytes: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16] }],
+    functions: [
+      {
+        type: '',
+        code: 'i32.const 0\ni32.const 128\ni32.const 1\ni32.const 120\ncall 0\ndrop',
+        export: '_start',
+      },
+    ],
+  };
+  const mappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('\n').length;
+
+  for (const [name, source] of Object.entries({
+    wait: sleeper,
+    spin: { functions: [{ type: '', code: SPIN, export: '_start' }] },
+  })) {
+    it(`are given back, of those that ${name}`, async () => {
+      await using thread = new Thread();
+      async function round(): Promise<number> {
+        const keys: string[] = [];
+        for (let at = 0; at < 100; at++) keys.push(await thread.start(source));
+        for (const key of keys) while ((await thread.stats(key)).cpuNanos === 0) await thread.stats(key);
+        for (const key of keys) assert.deepEqual(await thread.kill(key), KILLED);
+        for (const key of keys) await thread.loop.ask({ do: 'delete', key });
+        return mappings();
+      }
+      await round();
+      const before = await round();
+      // Each stack is two mappings.
+      assert.ok((await round()) - before < 100);
+    });
+  }
+});
+
 describe('memory', { timeout: 60_000 }, () => {
   let thread: Thread;
   before(() => {
@@ -283,5 +326,28 @@ describe('memory', { timeout: 60_000 }, () => {
     assert.equal(await thread.loop.ask({ do: 'resize', key, limits: { memoryBytes: 8 * MIB } }), true);
     while ((await thread.stats(key)).memoryBytes < 8 * MIB) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal((await thread.stats(key)).memoryBytes, 8 * MIB);
+  });
+});
+
+describe('a guest with objects on the engine\u2019s heap', { timeout: 60_000 }, () => {
+  const gc = (): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(readFileSync(join(import.meta.dirname, '../../../../guests/gc/gc.wasm')));
+
+  it('is OOMKilled when it keeps more than its limit, and ends its own thread alone', async () => {
+    await using other = new Thread();
+    await using thread = new Thread({ heapBytes: 16 * MIB });
+    const neighbour = await other.start({ functions: [{ type: '', code: SPIN, export: '_start' }] });
+    const key = await thread.start(gc(), { entrypoint: 'hoard' });
+    assert.deepEqual([(await thread.wait(key)).reason, (await thread.wait(key)).code], ['OOMKilled', 137]);
+    const before = (await other.stats(neighbour)).cpuNanos;
+    await other.untilUsed(neighbour, before + 10e6);
+    await other.kill(neighbour);
+  });
+
+  it('goes on when it keeps nothing, and is killed as others are', async () => {
+    await using thread = new Thread({ heapBytes: 16 * MIB });
+    const key = await thread.start(gc(), { entrypoint: 'garbage' });
+    await thread.untilUsed(key, 300e6);
+    assert.deepEqual(await thread.kill(key), KILLED);
   });
 });

@@ -61,6 +61,10 @@ describe('findCgroups()', () => {
     assert.equal(text('cpu', 'wasmlet', 's-1', 'cpu.shares'), '2');
     assert.equal(text('memory', 'wasmlet', 's-1', 'memory.limit_in_bytes'), '99');
     assert.equal(text('pids', 'wasmlet', 's-1', 'pids.max'), '5');
+    assert.equal(text('cpu', 'wasmlet', 's-1', 'cpu.cfs_quota_us'), '-1');
+    tree?.set('s-1', { cpuShares: 0, pids: 5, cpuMillis: 250 });
+    assert.equal(text('cpu', 'wasmlet', 's-1', 'cpu.cfs_quota_us'), '25000');
+    assert.equal(text('cpu', 'wasmlet', 's-1', 'cpu.cfs_period_us'), '100000');
     // A group of files is as busy as one with processes.
     assert.equal(tree?.remove('s-1'), false);
     tree?.create('s-2');

@@ -15,6 +15,8 @@ export interface GroupLimits {
   /** No bound where it is missing. */
   readonly memoryBytes?: number | undefined;
   readonly pids: number;
+  /** Thousandths of a processor, hard; no bound where it is missing. */
+  readonly cpuMillis?: number | undefined;
 }
 
 export interface CgroupPlaces {
@@ -124,16 +126,23 @@ function tree(version: 1 | 2, folders: ReadonlyMap<string, readonly Controller[]
   };
 }
 
+/** As the kubelet's. */
+const PERIOD_MICROS = 100_000;
+
 type Setting = readonly [Controller, file: string, value: string];
 
 /** The processor's first. */
-function settings(version: 1 | 2, { cpuShares, memoryBytes, pids }: GroupLimits): [Setting, ...Setting[]] {
+function settings(version: 1 | 2, { cpuShares, memoryBytes, pids, cpuMillis }: GroupLimits): [Setting, ...Setting[]] {
   const shares = Math.min(262_144, Math.max(2, Math.round(cpuShares)));
+  // Of each period. The kernel takes no quota below 1 ms.
+  const quota = cpuMillis === undefined ? undefined : Math.max(1000, Math.round((cpuMillis * PERIOD_MICROS) / 1000));
   if (version === 1) {
     return [
       ['cpu', 'cpu.shares', String(shares)],
       ['memory', 'memory.limit_in_bytes', String(memoryBytes ?? -1)],
       ['pids', 'pids.max', String(pids)],
+      ['cpu', 'cpu.cfs_period_us', String(PERIOD_MICROS)],
+      ['cpu', 'cpu.cfs_quota_us', String(quota ?? -1)],
     ];
   }
   // Source of the conversion: kubelet cm, CPUSharesToCPUWeight.
@@ -142,6 +151,7 @@ function settings(version: 1 | 2, { cpuShares, memoryBytes, pids }: GroupLimits)
     ['cpu', 'cpu.weight', String(weight)],
     ['memory', 'memory.max', memoryBytes === undefined ? 'max' : String(memoryBytes)],
     ['pids', 'pids.max', String(pids)],
+    ['cpu', 'cpu.max', `${quota ?? 'max'} ${PERIOD_MICROS}`],
   ];
 }
 

@@ -20,4 +20,20 @@ describe('Claims', () => {
     for (const key of ['a', 'b', 'c', 'taken over', 'never there']) claims.delete(key);
     assert.deepEqual(claims.limits, { cpuShares: 256, pids: 4096 });
   });
+
+  it('bounds the processor for workloads without checks, while every workload has a limit, until one is to end', () => {
+    const claims = new Claims();
+    claims.set('a', { cpuMillis: 100 });
+    assert.equal(claims.limits.cpuMillis, undefined);
+    claims.setPlain('a');
+    claims.setPlain('never there');
+    assert.equal(claims.limits.cpuMillis, 110);
+    claims.set('a', { cpuMillis: 300 });
+    claims.set('b', { cpuMillis: 500 });
+    assert.equal(claims.limits.cpuMillis, 810);
+    claims.set('c', {});
+    assert.equal(claims.limits.cpuMillis, undefined);
+    claims.delete('c');
+    assert.deepEqual([claims.lift('a'), claims.lift('a'), claims.limits.cpuMillis], [true, false, undefined]);
+  });
 });

@@ -1,6 +1,7 @@
 /**
  * What the workloads of a sandbox may take together, as limits of its control group: processor shares by the sum of their requests, threads,
- * and memory where every one of them has a limit, with room for the process itself; else it is counted only.
+ * and memory where every one of them has a limit, with room for the process itself; else it is counted only. A processor limit is the
+ * scheduler's to keep, but for modules without its checks (class `process`): where there is one, and all have a limit, the group has their sum.
  */
 import { availableParallelism } from 'node:os';
 import type { CgroupTree, GroupLimits } from '#kit/os';
@@ -14,6 +15,8 @@ const WORKLOAD_BYTES = 16 * 1024 * 1024;
 /** The process's own: a sandbox that cannot answer for lack of the processor would be taken for one that hangs. */
 const PROCESS_SHARES = 256;
 const FEWEST_SHARES = 2;
+/** What the process itself needs to go on answering, in thousandths of a processor. */
+const PROCESS_MILLIS = 10;
 
 /** Sums that follow each workload, so that one more costs the same however many there are. */
 export class Claims {
@@ -22,29 +25,54 @@ export class Claims {
   #memory = 0;
   /** How many have no limit, or one that nobody knows any more. */
   #unbounded = 0;
+  #millis = 0;
+  /** How many have no processor limit. */
+  #unmeasured = 0;
+  /** Those that no scheduler can stop. */
+  readonly #plain = new Set<string>();
 
   /** `undefined` for a workload that was taken over from an earlier node. */
   set(key: string, limits: Limits | undefined): void {
+    const plain = this.#plain.has(key);
     this.delete(key);
     this.#claims.set(key, limits);
     this.#count(limits, 1);
+    if (plain) this.#plain.add(key);
+  }
+
+  /** The workload runs without checks: its processor limit is the group's to keep. */
+  setPlain(key: string): void {
+    if (this.#claims.has(key)) this.#plain.add(key);
+  }
+
+  /** Lifts the processor limit: what is to end should not wait for it. False where there was none. */
+  lift(key: string): boolean {
+    return this.#plain.delete(key);
   }
 
   delete(key: string): void {
     if (!this.#claims.has(key)) return;
     this.#count(this.#claims.get(key), -1);
     this.#claims.delete(key);
+    this.#plain.delete(key);
   }
 
   get limits(): GroupLimits {
-    const cpuShares = PROCESS_SHARES + this.#shares;
-    if (this.#unbounded > 0 || this.#claims.size === 0) return { cpuShares, pids: MOST_THREADS };
+    const measured = this.#plain.size > 0 && this.#unmeasured === 0;
+    const bounds = {
+      cpuShares: PROCESS_SHARES + this.#shares,
+      pids: MOST_THREADS,
+      ...(measured && { cpuMillis: this.#millis + PROCESS_MILLIS }),
+    };
+    if (this.#unbounded > 0 || this.#claims.size === 0) return bounds;
     const memoryBytes = this.#memory + PROCESS_BYTES + this.#claims.size * WORKLOAD_BYTES;
-    return { cpuShares, pids: MOST_THREADS, memoryBytes };
+    return { ...bounds, memoryBytes };
   }
 
   #count(limits: Limits | undefined, sign: 1 | -1): void {
     this.#shares += sign * (limits?.cpuShares ?? FEWEST_SHARES);
+    if (limits?.cpuMillis === undefined) this.#unmeasured += sign;
+    else this.#millis += sign * limits.cpuMillis;
     if (limits?.memoryBytes === undefined) this.#unbounded += sign;
     else this.#memory += sign * limits.memoryBytes;
   }

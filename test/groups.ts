@@ -101,6 +101,14 @@ export const groups: readonly Group[] = [
     limitMinutes: 5,
   },
   {
+    name: 'files',
+    what: 'guests on a file system that hangs',
+    needs: [],
+    files: ['test/files/**/*.test.ts'],
+    root: 'some',
+    limitMinutes: 5,
+  },
+  {
     name: 'api',
     what: 'the embedded API, driven by kubectl 1.32, 1.35 and 1.36',
     needs: ['kubectl-1.32', 'kubectl-1.35', 'kubectl-1.36', 'network'],

@@ -6,12 +6,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WASI } from 'node:wasi';
+import { threadCpuClock } from '#kit/os';
 import { createWasi } from '#runtime/wasi';
 import { type Claim, type Figure, figure, quantile } from '../claim.ts';
 
 const GUEST = fileURLToPath(new URL('../../guests/calls/calls.wasm', import.meta.url));
-const ROUNDS = 31;
-const ROUND_MS = 20;
+const ROUNDS = 15;
+const ROUND_MS = 10;
 const FILE_BYTES = 1 << 20;
 
 interface Case {
@@ -46,7 +47,7 @@ function ours(module: WebAssembly.Module, folder: string): Peer {
     async time({ entry, size }, times) {
       await using wasi = await createWasi({ preopens: [{ guestPath: '/', hostPath: folder }] });
       const instance = await WebAssembly.instantiate(module, wasi.imports(module));
-      const start = threadMicros();
+      const start = threadNanos();
       const { result } = await wasi.invoke(instance, entry, size === undefined ? [times] : [times, size]);
       return perCall({ start, times, errno: result, entry });
     },
@@ -60,28 +61,25 @@ function nodes(module: WebAssembly.Module, folder: string): Peer {
       const instance = await WebAssembly.instantiate(module, wasi.getImportObject() as WebAssembly.Imports);
       wasi.initialize(instance);
       const call = instance.exports[entry] as (times: number, size?: number) => number;
-      const start = threadMicros();
+      const start = threadNanos();
       const errno = size === undefined ? call(times) : call(times, size);
       return perCall({ start, times, errno, entry });
     },
   };
 }
 
-/** CPU time of this thread: nothing here waits, and what others do on the machine is not ours to measure. */
-function threadMicros(): number {
-  const { user, system } = process.threadCpuUsage();
-  return user + system;
-}
+/** Nanoseconds of CPU time of this thread: nothing here waits, and what others do on the machine is not ours to measure. */
+const threadNanos = threadCpuClock();
 
 function perCall({ start, times, errno, entry }: { start: number; times: number; errno: unknown; entry: string }) {
-  const micros = (threadMicros() - start) / times;
+  const micros = (threadNanos() - start) / 1000 / times;
   if (errno !== 0) throw new Error(`The guest's ${entry} failed with errno ${errno}`);
   return micros;
 }
 
 async function measure(one: Case, { own, peer }: { own: Peer; peer: Peer }): Promise<Figure> {
-  const first = await own.time(one, 2000);
-  const times = Math.max(200, Math.round((ROUND_MS * 1000) / first));
+  const first = Math.max(0.05, await own.time(one, 5000));
+  const times = Math.min(200_000, Math.max(200, Math.round((ROUND_MS * 1000) / first)));
   const figures = { own: [] as number[], peer: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     figures.own.push(await own.time(one, times));
@@ -109,7 +107,7 @@ export const hostCalls: Claim = {
     const module = await WebAssembly.compile(readFileSync(GUEST));
     const hosts = { own: ours(module, data), peer: nodes(module, data) };
     // Once through everything, so that neither host is measured while it is compiled.
-    for (const one of CASES) for (const host of [hosts.own, hosts.peer]) await host.time(one, 5000);
+    for (const one of CASES) for (const host of [hosts.own, hosts.peer]) await host.time(one, 3000);
     const figures: Figure[] = [];
     for (const one of CASES) {
       figures.push(await measure(one, hosts));

@@ -62,7 +62,7 @@ export class Handle {
       return await call;
     } finally {
       this.#users--;
-      if (this.#closed && this.#users === 0) void this.#release();
+      if (this.#closed && this.#users === 0) void this.#release()?.catch(() => {});
     }
   }
 

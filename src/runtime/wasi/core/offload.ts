@@ -48,6 +48,7 @@ const RESOURCES = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, sta
 
 class HelperThread {
   job: Job | undefined;
+  /** When it began with its job, or to rest. */
   since = 0;
   readonly #worker: Worker;
 
@@ -68,7 +69,8 @@ class HelperThread {
     job.signal?.addEventListener('abort', this.#forsaken, { once: true });
   }
 
-  rest(): void {
+  rest(now: number): void {
+    this.since = now;
     this.job?.signal?.removeEventListener('abort', this.#forsaken);
     this.job = undefined;
     this.#worker.unref();
@@ -147,7 +149,7 @@ export class Offload {
   #answered(thread: HelperThread, answer: Answer): void {
     const { job } = thread;
     if (job === undefined) return;
-    thread.rest();
+    thread.rest(this.#options.clock.monotonic());
     this.#idle.push(thread);
     this.#leave(thread, job);
     if ('result' in answer) job.resolve(answer.result);
@@ -201,9 +203,12 @@ export class Offload {
     lane.watched = false;
   }
 
-  /** Ends the threads that nobody needed since the last time; one stays until then. */
+  /** Ends the threads that nobody needed for long. */
   #sweep(): void {
-    for (const thread of this.#idle.splice(0)) {
+    const { clock, idleMs } = this.#options;
+    const since = clock.monotonic() - idleMs;
+    for (const thread of this.#idle.filter((idle) => idle.since <= since)) {
+      this.#idle.splice(this.#idle.indexOf(thread), 1);
       this.#threads.delete(thread);
       thread.end();
     }

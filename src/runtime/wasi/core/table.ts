@@ -40,7 +40,7 @@ export class DescriptorTable {
    */
   add(descriptor: Descriptor): number {
     if (this.#closed) {
-      void descriptor.close();
+      closeQuietly(descriptor);
       throw fail('BADF');
     }
     this.reserve();
@@ -101,12 +101,15 @@ export class DescriptorTable {
     this.#closed = true;
     const open = this.#slots.splice(0).filter((descriptor) => descriptor !== undefined);
     this.#used = 0;
-    for (const descriptor of open) {
-      try {
-        void Promise.resolve(descriptor.close()).catch(() => {});
-      } catch {
-        // It is closed all the same.
-      }
-    }
+    for (const descriptor of open) closeQuietly(descriptor);
+  }
+}
+
+/** Nobody is there to be told what went wrong, and it is closed all the same. */
+function closeQuietly(descriptor: Descriptor): void {
+  try {
+    void Promise.resolve(descriptor.close()).catch(() => {});
+  } catch {
+    // As above.
   }
 }

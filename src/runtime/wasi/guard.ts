@@ -7,7 +7,7 @@ import type { Task } from '../scheduler/contract.ts';
 import { ERRNO, errnoOfNodeError, WasiErrno } from './core/errno.ts';
 import { errorExit, uncatchableTrap } from './exit.ts';
 import type { P1Function, P1Functions } from './p1/context.ts';
-import { type HostCall, throughShim, WAITS } from './shim.ts';
+import { checkThroughShim, type HostCall, throughShim, WAITS } from './shim.ts';
 
 export class Guard {
   readonly #task: Task;
@@ -79,14 +79,15 @@ export class Guard {
   }
 
   /** What the checks in a rewritten module call. Answers 1 where the guest has to trap. */
-  get yield(): WebAssembly.Suspending {
-    return new WebAssembly.Suspending(() => {
+  get yield(): WebAssembly.ImportValue {
+    const check = (): number => {
       if (this.#exit !== undefined) return 1;
-      if (this.#task.isDue()) return this.#giveWay(0);
+      if (this.#task.isDue()) return this.#later(this.#giveWay(0));
       if (!this.#task.isOverdue) return 0;
       this.end(errorExit('Error', 'the guest computed for too long in a function that the host had called'));
       return 1;
-    });
+    };
+    return checkThroughShim(check, this.#takePending);
   }
 
   /** Runs a call from the host into the guest, from within one of the guest's own calls: nothing below it can wait. */
@@ -97,13 +98,14 @@ export class Guard {
   /** Any function may make the guest wait; how, and what it costs, is in `shim.ts`. */
   wrap(functions: P1Functions): WebAssembly.ModuleImports {
     const calls = Object.fromEntries(Object.entries(functions).map(([name, fn]) => [name, this.#guarded(name, fn)]));
-    const wait = (): Promise<number> | undefined => {
-      const pending = this.#pending;
-      this.#pending = undefined;
-      return pending;
-    };
-    return throughShim(calls, wait);
+    return throughShim(calls, this.#takePending);
   }
+
+  readonly #takePending = (): Promise<number> | undefined => {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    return pending;
+  };
 
   #guarded(name: string, fn: P1Function): HostCall {
     return (...args) => {

@@ -30,6 +30,15 @@ export function throughShim(
   return { ...imports, ...(new WebAssembly.Instance(moduleOf(names), { '': given }).exports as typeof imports) };
 }
 
+/**
+ * A function without parameters, as a guest imports it, whose `call` answers in the same way. A suspending import by itself would not do
+ * for one that is called everywhere: with a call of the host's below it, it is refused before it is even asked whether it waits.
+ */
+export function checkThroughShim(call: () => number, wait: () => Promise<number> | undefined): WebAssembly.ImportValue {
+  const given = { check: call, wait: new WebAssembly.Suspending(wait) };
+  return new WebAssembly.Instance(moduleOf(['check']), { '': given }).exports['check'] as WebAssembly.ImportValue;
+}
+
 function suspending(call: HostCall, wait: () => Promise<number> | undefined): WebAssembly.Suspending {
   return new WebAssembly.Suspending((...args: never[]) => {
     const errno = call(...args);

@@ -15,8 +15,6 @@ const WORKLOAD_BYTES = 16 * 1024 * 1024;
 /** The process's own: a sandbox that cannot answer for lack of the processor would be taken for one that hangs. */
 const PROCESS_SHARES = 256;
 const FEWEST_SHARES = 2;
-/** What the process itself needs to go on answering, in thousandths of a processor. */
-const PROCESS_MILLIS = 10;
 
 /** Sums that follow each workload, so that one more costs the same however many there are. */
 export class Claims {
@@ -62,7 +60,7 @@ export class Claims {
     const bounds = {
       cpuShares: PROCESS_SHARES + this.#shares,
       pids: MOST_THREADS,
-      ...(measured && { cpuMillis: this.#millis + PROCESS_MILLIS }),
+      ...(measured && { cpuMillis: this.#millis }),
     };
     if (this.#unbounded > 0 || this.#claims.size === 0) return bounds;
     const memoryBytes = this.#memory + PROCESS_BYTES + this.#claims.size * WORKLOAD_BYTES;

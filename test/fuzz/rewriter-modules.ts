@@ -7,11 +7,15 @@ import type { Callee, ValueType, World } from './rewriter-ground.ts';
 export interface Made {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly source: ModuleSource;
+  /** Bytes at the end that are data: to change them changes nothing. */
+  readonly dataBytes: number;
   /** Exported functions, in the order in which they are called. */
   readonly entries: readonly { readonly name: string; readonly takes: readonly ValueType[] }[];
 }
 
 const FUEL = 3000;
+/** No two pieces of it are alike. */
+const PATTERN = new Uint8Array(210_000).map((_, at) => (at * at) >> 4);
 const MUTABLE_I32 = [0x7f, 1];
 const MUTABLE_F64 = [0x7c, 1];
 /** A structure of an i32, an f64 and another such; an array of i32. */
@@ -81,7 +85,12 @@ export function makeModule(random: Random): Made {
     ...(random.oneIn(2) && { custom: [{ name: 'name', bytes: [1, 8, 2, 0, 1, 0x61, 1, 2, 0x62, 0x63] }] }),
   };
   const entries = defined.map(({ takes }, index) => ({ name: `f${index}`, takes }));
-  return { bytes: assemble(source), source, entries };
+  return {
+    bytes: assemble(source),
+    source,
+    dataBytes: data.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    entries,
+  };
 }
 
 function makeCallee(random: Random, types: readonly ValueType[]): Callee {
@@ -135,8 +144,8 @@ function globalOf({ type, mutable }: World['globals'][number], index: number): s
 /** Small ones and one that is more than a piece. */
 function dataOf(random: Random): NonNullable<ModuleSource['data']> {
   const sizes = [10, 5000, ...(random.oneIn(3) ? [150_000] : [])];
-  const segments = sizes.map((size) => ({ bytes: Uint8Array.from({ length: size }, (_, at) => at * 7 + size) }));
-  const written = random.oneIn(3) ? Uint8Array.from({ length: 210_000 }, (_, at) => (at * at) >> 4) : random.bytes(50);
+  const segments = sizes.map((size) => ({ bytes: PATTERN.subarray(size % 1000, (size % 1000) + size) }));
+  const written = random.oneIn(3) ? PATTERN : random.bytes(50);
   return [...segments, { at: random.below(1000), bytes: written }];
 }
 

@@ -22,7 +22,7 @@ async function one(random: Random): Promise<void> {
     throw new Finding(`not valid: ${whyInvalid(rewritten.bytes)}`, made.bytes);
   await compare(made, { rewritten: rewritten.bytes, random });
   ends(rewritten.bytes, { original: made.bytes, random });
-  mangled(made.bytes, random);
+  mangled(made, random);
 }
 
 async function compare(
@@ -94,11 +94,11 @@ function attempt(call: () => unknown, asked: () => number): void {
 }
 
 /** Bytes changed here and there: most are not valid then, some are. */
-function mangled(valid: Uint8Array<ArrayBuffer>, random: Random): void {
+function mangled({ bytes: valid, dataBytes }: Made, random: Random): void {
+  const end = valid.byteLength - dataBytes;
   for (let round = 0; round < 4; round++) {
     const bytes = new Uint8Array(valid);
-    for (let change = random.below(4); change >= 0; change--)
-      bytes[8 + random.below(bytes.byteLength - 8)] = random.below(256);
+    for (let change = random.below(4); change >= 0; change--) bytes[8 + random.below(end - 8)] = random.below(256);
     const cut = random.oneIn(8) ? bytes.slice(0, random.below(bytes.byteLength)) : bytes;
     check(cut, random);
   }

@@ -45,6 +45,11 @@ export type ImportSource = { readonly module: string; readonly name: string } & 
   | { readonly global: string }
 );
 
+export interface DataSource {
+  readonly at?: number;
+  readonly bytes: Uint8Array | readonly number[];
+}
+
 export interface ModuleSource {
   /** Types that are no plain functions, encoded, before all others; `[0x5f, …]`. */
   readonly types?: readonly (readonly number[])[];
@@ -64,7 +69,7 @@ export interface ModuleSource {
   /** Each encoded without the count of segments. */
   readonly elements?: readonly (readonly number[])[];
   /** Passive, or active at an offset in memory 0. */
-  readonly data?: readonly { readonly at?: number; readonly bytes: Uint8Array | readonly number[] }[];
+  readonly data?: readonly DataSource[];
   readonly custom?: readonly { readonly name: string; readonly bytes: readonly number[] }[];
 }
 
@@ -112,7 +117,7 @@ export function assemble(source: ModuleSource): Uint8Array<ArrayBuffer> {
   return new Uint8Array(output.bytes);
 }
 
-function section(output: Output, id: number, entries: readonly (readonly number[])[]): void {
+function section(output: Output, id: number, entries: readonly ArrayLike<number>[]): void {
   if (entries.length === 0) return;
   output.section(id, () => {
     output.u32(entries.length);
@@ -182,15 +187,12 @@ function exportsOf({ exports = [], functions = [], imports = [] }: ModuleSource)
   return [...listed, ...named];
 }
 
-function dataSegment({
-  at,
-  bytes,
-}: {
-  readonly at?: number;
-  readonly bytes: Uint8Array | readonly number[];
-}): number[] {
-  const content = [...unsigned(bytes.length), ...bytes];
-  return at === undefined ? [1, ...content] : [0, ...expression(`i32.const ${at}`), ...content];
+function dataSegment({ at, bytes }: DataSource): Uint8Array {
+  const output = new Output({ capacity: bytes.length + 16 });
+  output.all(at === undefined ? [1] : [0, ...expression(`i32.const ${at}`)]);
+  output.u32(bytes.length);
+  output.all(bytes);
+  return output.bytes;
 }
 
 function bodyOf({ locals = '', code }: FunctionSource, typeOf: (type: string) => number): number[] {
@@ -241,9 +243,11 @@ function nameBytes(text: string): number[] {
 }
 
 export function unsigned(value: number | bigint): number[] {
-  const output = new Output({ capacity: 10 });
-  output.unsigned(BigInt(value));
-  return [...output.bytes];
+  if (typeof value === 'number' && value < 0x80) return [value];
+  const bytes: number[] = [];
+  let left = BigInt(value);
+  for (; left > 0x7fn; left >>= 7n) bytes.push(Number(left & 0x7fn) | 0x80);
+  return [...bytes, Number(left)];
 }
 
 /** Also right for indexes: one more byte than needed is still the same number. */

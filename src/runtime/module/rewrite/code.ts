@@ -47,6 +47,8 @@ export interface Counted {
 
 const kind = (immediates: Immediates) => IMMEDIATES.indexOf(immediates);
 const K = Object.fromEntries(IMMEDIATES.map((it) => [it, kind(it)])) as Record<Immediates, number>;
+/** From this on, instructions become calls of added functions. */
+const FIRST_REPLACED = K['memory.grow'];
 const PLAIN = tableOf(0) ?? new Uint8Array();
 const LOOP = 1;
 const BLOCK = 0;
@@ -103,6 +105,7 @@ export class CodeRewriter {
   /** Until the `end` that closes what the caller opened. */
   #walk(reader: Reader, { output, checked }: { readonly output: Output; readonly checked: boolean }): Counted {
     const bytes = this.#bytes;
+    // Absent only where nothing is checked or replaced.
     const helpers = this.#plan.helpers as Helpers;
     const { importedFunctions, dataBytes, elementCounts, called, referred } = this.#plan;
     const open = this.#open;
@@ -146,6 +149,7 @@ export class CodeRewriter {
         immediates = table[code] ?? UNKNOWN;
         if (immediates === UNKNOWN) throw unknown(at, opcode, code);
       }
+      if (!checked && immediates >= FIRST_REPLACED) throw new Unsupported('it has a constant expression that is none');
       switch (immediates) {
         case K.none:
           break;

@@ -279,6 +279,14 @@ describe('rewrite(): index spaces and names', () => {
     assert.equal(yields, 100);
   });
 
+  it('refuses code where a constant expression should be', () => {
+    const source: ModuleSource = {
+      memories: ['1'],
+      globals: ['i32 i32.const 0;i32.const 0;i32.const 0;memory.fill 0;i32.const 1'],
+    };
+    assert.deepEqual(rewrite(assemble(source)), { unsupported: 'it has a constant expression that is none' });
+  });
+
   it('answers any garbage with a reason or a module', () => {
     for (let round = 0; round < 500; round++) {
       const bytes = assemble({ functions: [COUNT_DOWN], memories: ['1'], tables: ['funcref 1'] });

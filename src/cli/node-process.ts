@@ -29,6 +29,9 @@ export interface SandboxProcess {
   readonly startTime: number;
   readonly tenant?: string | undefined;
   readonly isolation?: string | undefined;
+  /** The user that it runs as, where that is not the node's own. */
+  readonly uid?: number | undefined;
+  readonly walls?: readonly string[] | undefined;
 }
 
 /** The sandboxes of a data directory that are alive, by the node's records of them. */

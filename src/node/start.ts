@@ -60,7 +60,7 @@ async function createPodSide(means: PodMeans): Promise<PodSide> {
     ...cluster,
   });
   const parts = owned.move();
-  return { pods, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { pods, missingWalls: runtime.missingWalls, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 type FromCluster = Pick<PodManagerDependencies, 'services' | 'apiAddress' | 'runtimeHandler'>;

@@ -1,8 +1,10 @@
 /** `wasmlet status`: the node process, its API server, its sandboxes and its pods. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '#kit';
 import { type KubeClient, NODES, PODS } from '#kube';
 import type { Node, Pod } from '#kube/types';
+import { WALLS, WALLS_TABLE, type WallRow, type WallsReport, wallHere } from '#runtime/sandbox';
 import { connectTo, kubeconfigPath } from '../cluster.ts';
 import type { Arguments, Context } from '../command.ts';
 import { dataDirOf } from '../data-dir.ts';
@@ -24,13 +26,21 @@ interface Report {
   /** Why the API server could not be asked. */
   readonly problem?: string | undefined;
   readonly sandboxes: readonly SandboxProcess[];
+  /** What the node found and demands, and the table of all that there is; absent before the first start. */
+  readonly walls?: (WallsReport & { readonly table: readonly WallRow[] }) | undefined;
 }
 
 /** Exit code 0 while a node runs, 3 when none does, 5 when its API server does not answer. */
 export async function run(context: Context, args: Arguments): Promise<number> {
   const dataDir = dataDirOf(context, args);
   const pid = holderOf(dataDir);
-  const base = { dataDir, pid, log: join(dataDir, 'node.log'), sandboxes: sandboxesOf(dataDir) };
+  const base = {
+    dataDir,
+    pid,
+    log: join(dataDir, 'node.log'),
+    sandboxes: sandboxesOf(dataDir),
+    walls: wallsOf(dataDir),
+  };
   const report: Report = { ...base, ...(pid === undefined ? {} : await askApi(context, args)) };
   context.stdout.write(args.value('output') === 'json' ? `${JSON.stringify(report, null, 2)}\n` : forPeople(report));
   if (pid === undefined) return EXIT.notFound;
@@ -66,7 +76,29 @@ async function countsOf(client: KubeClient, signal: AbortSignal): Promise<Pick<R
   };
 }
 
-function forPeople({ dataDir, pid, kubeconfig, server, node, pods, problem, sandboxes, log }: Report): string {
+function wallsOf(dataDir: string): Report['walls'] {
+  try {
+    const report = JSON.parse(readFileSync(join(dataDir, 'walls.json'), 'utf8')) as WallsReport;
+    return { ...report, table: WALLS_TABLE };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each wall: around how many sandboxes it stands, whether it must, and what it is on this machine. */
+function wallsForPeople({ walls, sandboxes }: Report): string {
+  if (walls === undefined) return '';
+  const rows = WALLS.map((wall) => [
+    wall,
+    `${sandboxes.filter((sandbox) => sandbox.walls?.includes(wall) === true).length} of ${sandboxes.length}`,
+    walls.demanded.includes(wall) ? 'yes' : 'no',
+    wallHere(wall, walls.means),
+  ]);
+  return `\n${textTable(['WALL', 'STANDS', 'DEMANDED', 'HERE'], rows)}`;
+}
+
+function forPeople(report: Report): string {
+  const { dataDir, pid, kubeconfig, server, node, pods, problem, sandboxes, log } = report;
   const rows = [
     ['data', dataDir],
     [
@@ -81,12 +113,14 @@ function forPeople({ dataDir, pid, kubeconfig, server, node, pods, problem, sand
     ...(pid === undefined ? [] : [['log', log]]),
   ];
   const facts = rows.map(([name = '', value = '']) => `${name.padEnd(6)} ${value}\n`).join('');
-  if (sandboxes.length === 0) return facts;
-  const table = sandboxes.map(({ id, pid: sandboxPid, tenant, isolation }) => [
+  const walls = wallsForPeople(report);
+  if (sandboxes.length === 0) return `${facts}${walls}`;
+  const table = sandboxes.map(({ id, pid: sandboxPid, uid, tenant, isolation }) => [
     id,
     String(sandboxPid),
+    uid === undefined ? '' : String(uid),
     tenant ?? '(warm)',
     isolation ?? '',
   ]);
-  return `${facts}\n${textTable(['SANDBOX', 'PID', 'NAMESPACE', 'ISOLATION'], table)}`;
+  return `${facts}\n${textTable(['SANDBOX', 'PID', 'USER', 'NAMESPACE', 'ISOLATION'], table)}${walls}`;
 }

@@ -42,6 +42,8 @@ export interface PodMeans {
 /** Disposing lets go of what the pods were made from; guests go on unless `stop` ended them. */
 export interface PodSide extends AsyncDisposable {
   readonly pods: PodManager;
+  /** Demanded walls that cannot stand on this machine. */
+  readonly missingWalls?: readonly string[] | undefined;
 }
 
 export type MakePods = (means: PodMeans) => Promise<PodSide>;
@@ -78,6 +80,7 @@ class Host implements Node {
   #port = 0;
   #healthz: string | undefined;
   #pods: PodManager | undefined;
+  #missingWalls: readonly string[] = [];
   #presence: Presence | undefined;
   #events: EventRecorder | undefined;
 
@@ -148,10 +151,11 @@ class Host implements Node {
     parts: { client: KubeClient; network: PodNetwork; events: EventRecorder },
   ): Promise<PodManager> {
     const means = { ...parts, options: this.#options, clock: this.#clock, log: this.#log };
-    const { pods } = this.#owned.use(
+    const { pods, missingWalls } = this.#owned.use(
       await makePods({ ...means, allocatable: () => this.#presence?.allocatable() ?? {} }),
     );
     await pods.recover();
+    this.#missingWalls = missingWalls ?? [];
     this.#pods = pods;
     return pods;
   }
@@ -215,6 +219,7 @@ class Host implements Node {
       hostname: this.#hostname(),
       port: this.#port,
       images: () => pods.images(),
+      missingWalls: this.#missingWalls,
       serving: () => serving.state,
       clock: this.#clock,
       log: this.#log,

@@ -20,6 +20,7 @@ export interface PresenceOptions {
   readonly hostname: string;
   readonly port: number;
   readonly images: () => Promise<readonly ContainerImage[]>;
+  readonly missingWalls?: readonly string[] | undefined;
   readonly serving: () => { readonly state: ServingState; readonly message: string } | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -66,11 +67,19 @@ class Presenter {
   }
 
   async compute(previous: readonly NodeCondition[]): Promise<NodeStatus> {
-    const { options, identity, address, hostname, port, images, serving, clock } = this.#options;
+    const { missingWalls, options, identity, address, hostname, port, images, serving, clock } = this.#options;
     const load = await readMachineLoad(options.dataDir);
     const problems = this.#leaving ? ['node is shutting down'] : problemsOf(this.#info, load);
     const reliefs = this.#reliefs;
-    const conditions = conditionsOf({ load, problems, serving: serving(), previous, now: clock.now(), reliefs });
+    const conditions = conditionsOf({
+      load,
+      problems,
+      missingWalls,
+      serving: serving(),
+      previous,
+      now: clock.now(),
+      reliefs,
+    });
     this.status = nodeStatusOf({
       identity,
       info: this.#info,

@@ -15,6 +15,8 @@ export interface ConditionInput {
   readonly problems: readonly string[];
   /** Undefined: no condition (a standalone node signs for itself). */
   readonly serving?: { readonly state: ServingState; readonly message: string } | undefined;
+  /** Demanded walls that cannot stand here: no guest starts. Undefined: no condition. */
+  readonly missingWalls?: readonly string[] | undefined;
   /** Conditions as they were shown last. */
   readonly previous: readonly NodeCondition[];
   readonly now: number;
@@ -59,6 +61,7 @@ export function conditionsOf(input: ConditionInput): NodeCondition[] {
   const shown = [
     ...PRESSURES.map((pressure) => pressureCondition(pressure, input)),
     ...(input.serving === undefined ? [] : [servingCondition(input.serving)]),
+    ...(input.missingWalls === undefined ? [] : [wallsCondition(input.missingWalls)]),
     readyCondition(input.problems),
   ];
   return shown.map((condition) => withTimes(condition, input));
@@ -92,6 +95,14 @@ const SERVING_REASONS: Record<ServingState, string> = {
 function servingCondition({ state, message }: { state: ServingState; message: string }): Plain {
   const status = state === 'ready' || state === 'own' ? 'True' : 'False';
   return { type: 'ServingCertificateReady', status, reason: SERVING_REASONS[state], message };
+}
+
+function wallsCondition(missing: readonly string[]): Plain {
+  const type = 'wasmlet.dev/Walls';
+  if (missing.length === 0) {
+    return { type, status: 'True', reason: 'Standing', message: 'every demanded wall can stand here' };
+  }
+  return { type, status: 'False', reason: 'NoWalls', message: `no guest starts: ${missing.join('; ')}` };
 }
 
 function readyCondition(problems: readonly string[]): Plain {

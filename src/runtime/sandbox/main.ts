@@ -2,7 +2,7 @@
  * A sandbox: the control thread. It speaks with the node, keeps the table of workloads and watches the loop thread on which
  * the guests live. It was started by the launcher, behind its walls, with its sockets open; it outlives the node.
  */
-import { writeFileSync } from 'node:fs';
+import { fstatSync, ftruncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { messageOf } from '#kit';
 import { ffiAvailable, refuseSystemCalls, startTimeOf } from '#kit/os';
@@ -15,6 +15,7 @@ import { VERSIONS } from './protocol/version.ts';
 
 /** A sandbox without node and without a live guest is of no use to anybody; its exits are on disk. */
 const LONELY_MS = 60_000;
+const MOST_LOG_BYTES = 1024 * 1024;
 
 const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
 const seccomp = walls['rings_refused'] === true && refusesSystemCalls();
@@ -121,10 +122,20 @@ process.on('SIGTERM', () => {
 process.on('SIGHUP', () => {});
 process.on('SIGINT', () => {});
 
+/** The node bounds this process's output while it runs; while it is away, nobody else does. */
+function boundLog(): void {
+  try {
+    if (!connections.connected && fstatSync(1).size > MOST_LOG_BYTES) ftruncateSync(1, 0);
+  } catch {
+    // No file.
+  }
+}
+
 let lonelySince = Date.now();
 setInterval(() => {
   if (connections.connected || workloads.alive > 0) lonelySince = Date.now();
   else if (Date.now() - lonelySince > LONELY_MS) process.exit(0);
+  boundLog();
 }, 10_000).unref();
 
 if (config.assigned) void workloads.warm();

@@ -2,4 +2,4 @@
 
 export { RUNTIME_ERRORS } from './errors.ts';
 export { createRuntime, type RuntimeOptions, type SandboxRuntime } from './host/runtime.ts';
-export { isWall, TABLE as WALLS_TABLE, WALLS, type Wall, type WallRow } from './walls.ts';
+export { isWall, TABLE as WALLS_TABLE, WALLS, type Wall, type WallRow, type WallsReport, wallHere } from './walls.ts';

@@ -55,6 +55,34 @@ export function obstacle(wall: Wall, { ffi, landlock, users, cgroup }: Means): s
   return undefined;
 }
 
+/** What a node writes down of its walls, for `wasmlet status`: `<data>/walls.json`. */
+export interface WallsReport {
+  readonly means: Means;
+  readonly demanded: readonly Wall[];
+}
+
+/** The demanded walls that cannot stand, each with why. */
+export function missingWalls({ means, demanded }: WallsReport): readonly string[] {
+  return demanded.flatMap((wall) => {
+    const why = obstacle(wall, means);
+    return why === undefined ? [] : [`${wall}: ${why}`];
+  });
+}
+
+/** In few words, what a wall is on this machine. */
+export function wallHere(wall: Wall, means: Means): string {
+  const why = obstacle(wall, means);
+  if (why !== undefined) return why;
+  const words: Readonly<Record<Wall, string>> = {
+    no_new_privs: 'no right is ever gained',
+    landlock: `the namespace’s own files (ABI ${means.landlock})`,
+    seccomp: 'no programs, processes, sockets',
+    uid: 'a user of the namespace’s own',
+    cgroup: `shares, threads, memory (version ${means.cgroup})`,
+  };
+  return words[wall];
+}
+
 export interface WallRow {
   readonly wall: string;
   readonly root: string;

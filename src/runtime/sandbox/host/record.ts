@@ -12,16 +12,24 @@ import {
   appendFileSync,
   chmodSync,
   chownSync,
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { workloadName } from '../protocol/messages.ts';
 import { integer, list, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
+
+const MOST_LOG_BYTES = 1024 * 1024;
+const KEPT_LOG_BYTES = 64 * 1024;
 
 const recordShape = record(
   {
@@ -105,6 +113,18 @@ export class SandboxFolder {
     appendFileSync(join(this.path, 'workloads'), `${change}${key}\n`, { mode: 0o600 });
   }
 
+  /** The sandbox's output goes on at the beginning (it appends); what it said last stays beside it. */
+  boundLog(): void {
+    try {
+      const { size } = statSync(this.log);
+      if (size <= MOST_LOG_BYTES) return;
+      writeFileSync(`${this.log}.1`, tailOf(this.log, size), { mode: 0o600 });
+      truncateSync(this.log, 0);
+    } catch {
+      // Removed at this moment, or a full disk: the next beat tries again.
+    }
+  }
+
   /** The end of the sandbox's own output: when it cannot be spoken with, it has often said why. */
   lastWords(): string {
     try {
@@ -128,6 +148,16 @@ export class SandboxFolder {
       else keys.delete(key);
     }
     return keys;
+  }
+}
+
+function tailOf(path: string, size: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const tail = Buffer.alloc(KEPT_LOG_BYTES);
+    return tail.subarray(0, readSync(fd, tail, 0, KEPT_LOG_BYTES, Math.max(0, size - KEPT_LOG_BYTES)));
+  } finally {
+    closeSync(fd);
   }
 }
 

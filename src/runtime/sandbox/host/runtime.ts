@@ -2,7 +2,9 @@
  * The runtime over sandbox processes: places workloads by tenant and isolation, starts and ends sandboxes, finds those of an
  * earlier node process again, and keeps one warm. Composed by the node's main; everything it needs is given.
  */
+import { renameSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { type Clock, type Log, silentLog, systemClock } from '#kit';
 import { ffiAvailable, type UserRange } from '#kit/os';
 import type {
@@ -23,7 +25,7 @@ import { Admission } from '../../module/admission.ts';
 import { runtimeError } from '../errors.ts';
 import type { ExitedState } from '../exits.ts';
 import { workloadIdOf, workloadName } from '../protocol/messages.ts';
-import { DEFAULT_USERS, demandedByDefault, findMeans, obstacle, type Wall } from '../walls.ts';
+import { DEFAULT_USERS, demandedByDefault, findMeans, missingWalls, type Wall, type WallsReport } from '../walls.ts';
 import { SandboxGroups } from './groups.ts';
 import { defaultMostOwn, placementOf } from './placement.ts';
 import { Reports } from './reports.ts';
@@ -51,7 +53,11 @@ export interface RuntimeOptions {
   readonly insecureTrustedGuests?: boolean;
 }
 
-export type SandboxRuntime = Runtime & Required<Pick<Runtime, 'prepare'>>;
+export type SandboxRuntime = Runtime &
+  Required<Pick<Runtime, 'prepare'>> & {
+    /** Demanded walls that cannot stand here, each with why: then no guest starts. */
+    readonly missingWalls: readonly string[];
+  };
 
 /** Finds the sandboxes that are there, reports their workloads, and starts the warm one. */
 export async function createRuntime(options: RuntimeOptions): Promise<SandboxRuntime> {
@@ -70,6 +76,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<SandboxRun
 }
 
 class ProcessRuntime implements SandboxRuntime {
+  readonly missingWalls: readonly string[];
   readonly #reports = new Reports();
   readonly #sandboxes: Sandboxes;
   readonly #admission: Admission;
@@ -90,10 +97,10 @@ class ProcessRuntime implements SandboxRuntime {
   }: RuntimeOptions) {
     const { means, cgroups } = findMeans(users);
     const wanted = demanded ?? demandedByDefault(means, { trusted: insecureTrustedGuests });
-    for (const wall of wanted) {
-      const why = obstacle(wall, means);
-      if (why !== undefined) log.error('No guest will start: a demanded wall cannot stand', { wall, why });
-    }
+    this.missingWalls = missingWalls({ means, demanded: wanted });
+    for (const missing of this.missingWalls)
+      log.error('No guest will start: a demanded wall cannot stand', { missing });
+    writeReport(dataDir, { means, demanded: wanted });
     const reports = this.#reports;
     this.#sandboxes = new Sandboxes({
       dataDir,
@@ -231,6 +238,17 @@ class ProcessRuntime implements SandboxRuntime {
 
   #sandboxOf(key: string): Sandbox | undefined {
     return this.#sandboxes.of(key);
+  }
+}
+
+/** For people who ask from outside; a node that cannot write it runs all the same. */
+function writeReport(dataDir: string, report: WallsReport): void {
+  const path = join(dataDir, 'walls.json');
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(report), { mode: 0o644 });
+    renameSync(`${path}.new`, path);
+  } catch {
+    // `status` shows less.
   }
 }
 

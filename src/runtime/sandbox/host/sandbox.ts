@@ -2,11 +2,10 @@
  * One sandbox as the node sees it: the process, the link to it, and the workloads that were placed there. States only move
  * forward; what the sandbox says of others ends it. When the process is gone, its exit records tell how its workloads ended.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
-import { connectPackets, ffiAvailable, receiveDescriptor, sendDescriptor, signalProcess, startTimeOf } from '#kit/os';
+import { connectPackets, ffiAvailable, receiveDescriptor, signalProcess, startTimeOf } from '#kit/os';
 import type {
   Limits,
   Listener,
@@ -24,8 +23,10 @@ import { listenersShape, snapshotShape, statsShape, type WireSpec } from '../pro
 import { flag, type Shape } from '../protocol/shape.ts';
 import type { Wall } from '../walls.ts';
 import { Claims, type SandboxGroups } from './groups.ts';
+import { MOST_MISSED, progressOf, watchHeartbeat } from './heartbeat.ts';
 import { Link, type LinkEnd } from './link.ts';
 import type { SandboxFolder, SandboxRecord } from './record.ts';
+import { wireSpec } from './wire.ts';
 
 export interface SandboxContext {
   readonly clock: Clock;
@@ -39,10 +40,8 @@ export interface SandboxContext {
 }
 
 const CLAIM_MS = 50;
-const PING_MS = 5000;
-const PING_ANSWER_MS = 15_000;
-/** Version of the protocol. */
-const CLASSES_SINCE = 2;
+/** The heartbeat has its own patience. */
+const FOREVER_MS = 2 ** 31 - 1;
 const PHASES = ['created', 'running', 'exited'] as const;
 const anything: Shape<unknown> = (value) => value;
 
@@ -54,7 +53,8 @@ export class Sandbox {
   readonly #claims = new Claims();
   #claimsDue = false;
   readonly #context: SandboxContext;
-  readonly #stop = new AbortController();
+  /** Of the connection of now. */
+  #stop = new AbortController();
   #record: SandboxRecord;
   #link: Link | undefined;
   #packets: number | undefined;
@@ -120,6 +120,7 @@ export class Sandbox {
 
   /** Speaks with the process. For one that was there before, `resync` follows. */
   async connect(): Promise<void> {
+    this.#stop = new AbortController();
     if (ffiAvailable()) this.#packets = connectPackets(this.folder.descriptors);
     this.#link = await Link.open({
       path: this.folder.control,
@@ -165,6 +166,7 @@ export class Sandbox {
     const key = workloadKey(spec.id);
     this.folder.note('+', key);
     this.#place(key, spec.limits);
+    if (executable.execution.class === 'process') this.#claims.setPlain(key);
     try {
       await this.#ask({ do: 'create', spec: this.#wire(spec, executable) }, anything);
       this.#context.changed(key, { phase: 'created' });
@@ -180,6 +182,7 @@ export class Sandbox {
   }
 
   async kill(key: string, signal: Signal): Promise<void> {
+    if (signal === 'SIGKILL' && this.#claims.lift(key)) this.#context.groups.set(this.#record.id, this.#claims.limits);
     await this.#ask({ do: 'kill', workload: key, signal }, anything);
   }
 
@@ -280,38 +283,9 @@ export class Sandbox {
     return this.#link.ask(request, shape, timeoutMs === undefined ? {} : { timeoutMs });
   }
 
-  /** A sandbox of a release before classes gets the module as it was pushed, and knows no more to do with it. */
   #wire(spec: WorkloadSpec, executable: Executable): WireSpec {
-    const { id: _, placement: __, listeners, ...given } = spec;
-    const { class: where, optimize } = executable.execution;
-    const knowsClasses = (this.#link?.version ?? 0) >= CLASSES_SINCE;
-    const rest = { ...given, ...(knowsClasses && { execution: { class: where, optimize } }) };
-    const module = { ...spec.module, path: knowsClasses ? executable.path : spec.module.path };
-    const key = workloadKey(spec.id);
-    if (this.#packets === undefined) {
-      if (listeners.length > 0)
-        throw runtimeError('RUNTIME_NO_WALLS', `Cannot create '${key}': listeners need node:ffi`);
-      return { ...rest, key, module, listeners: [] };
-    }
-    const fd = openSync(module.path, 'r');
-    try {
-      const token = this.#give(fd);
-      return {
-        ...rest,
-        key,
-        module: { ...module, token },
-        listeners: listeners.map(({ fd, ...listener }) => ({ ...listener, token: this.#give(fd) })),
-      };
-    } finally {
-      closeSync(fd);
-    }
-  }
-
-  /** Sends a duplicate; the token says which. */
-  #give(descriptor: number): string {
-    const token = randomBytes(16);
-    sendDescriptor(this.#packets ?? -1, { token, descriptor });
-    return token.toString('hex');
+    const version = this.#link?.version ?? 0;
+    return wireSpec(spec, { executable, version, packets: this.#packets });
   }
 
   #event(event: number, key: string, state: WorkloadState): void {
@@ -389,15 +363,14 @@ export class Sandbox {
 
   async #heartbeat(): Promise<void> {
     const link = this.#link;
-    try {
-      while (this.open && this.#link === link) {
-        await this.#context.clock.sleep(PING_MS, { signal: this.#stop.signal });
-        await link?.ask({ do: 'ping' }, anything, { timeoutMs: PING_ANSWER_MS });
-      }
-    } catch (error) {
-      if (isWasmletError(error, 'RUNTIME_TIMEOUT') && this.open)
-        await this.#bury(`it did not answer for ${PING_ANSWER_MS} ms`);
-    }
+    const hangs = await watchHeartbeat({
+      clock: this.#context.clock,
+      signal: this.#stop.signal,
+      ping: async () => link?.ask({ do: 'ping' }, anything, { timeoutMs: FOREVER_MS }),
+      progress: () => progressOf(this.#record.pid),
+      beat: () => this.folder.boundLog(),
+    });
+    if (hangs && this.open && this.#link === link) await this.#bury(`it did not answer for ${MOST_MISSED} seconds`);
   }
 }
 

@@ -20,8 +20,11 @@ const POINTERS: Readonly<Record<string, string>> = {
 /** Signed ones; all others are not. */
 const SIGNED: ReadonlySet<string> = new Set(['timeout']);
 
+/** What the header's own names begin with; the names of variables of the environment are other ones. */
+const MACRO = 'WASMLET';
+
 export function headerText(): string {
-  const guard = 'WASMLET_POSIX_0_H';
+  const guard = `${MACRO}_POSIX_0_H`;
   return `/*
  * The POSIX extension of wasmlet, import module ${POSIX_MODULE}. Written from the table in src/runtime/posix/table.ts.
  * Each function answers 0 or an errno of WASI preview 1 (\`__wasi_errno_t\`, the numbers of <errno.h> in wasi-libc).
@@ -31,15 +34,15 @@ export function headerText(): string {
 
 #include <stdint.h>
 
-#define WASMLET_POSIX_FOLLOW 1u
+#define ${MACRO}_POSIX_FOLLOW 1u
 
-#define WASMLET_POSIX_SIGNAL_DEFAULT 0u
-#define WASMLET_POSIX_SIGNAL_IGNORE 1u
-#define WASMLET_POSIX_SIGNAL_TAKE 2u
+#define ${MACRO}_POSIX_SIGNAL_DEFAULT 0u
+#define ${MACRO}_POSIX_SIGNAL_IGNORE 1u
+#define ${MACRO}_POSIX_SIGNAL_TAKE 2u
 
-#define WASMLET_POSIX_BLOCK 0u
-#define WASMLET_POSIX_UNBLOCK 1u
-#define WASMLET_POSIX_SETMASK 2u
+#define ${MACRO}_POSIX_BLOCK 0u
+#define ${MACRO}_POSIX_UNBLOCK 1u
+#define ${MACRO}_POSIX_SETMASK 2u
 
 struct wasmlet_posix_status { uint32_t mode, uid, gid; };
 struct wasmlet_posix_ids { uint32_t uid, euid, gid, egid; };
@@ -49,7 +52,7 @@ struct wasmlet_posix_system_info {
     uint32_t processors, cpu_millis, descriptor_limit, descriptors;
 };
 
-#define WASMLET_POSIX_IMPORT(name) \\
+#define ${MACRO}_POSIX_IMPORT(name) \\
     __attribute__((import_module("${POSIX_MODULE}"), import_name(name), warn_unused_result))
 
 ${POSIX_FUNCTIONS.map(declaration).join('\n\n')}
@@ -59,7 +62,7 @@ ${POSIX_FUNCTIONS.map(declaration).join('\n\n')}
 }
 
 function declaration({ name, parameters, does }: PosixFunction): string {
-  return `/* ${does} */\nWASMLET_POSIX_IMPORT("${name}")\nint32_t wasmlet_posix_${name}(${parameters.map(parameter).join(', ')});`;
+  return `/* ${does} */\n${MACRO}_POSIX_IMPORT("${name}")\nint32_t wasmlet_posix_${name}(${parameters.map(parameter).join(', ')});`;
 }
 
 function parameter([name, type]: PosixFunction['parameters'][number]): string {

@@ -141,7 +141,7 @@ export class Workloads {
     const deleted = workload.loop.ask({ do: 'delete', key }).catch(() => {});
     this.#forget(workload);
     await deleted;
-    await removeExit(this.#options.exitsDirectory, key);
+    removeExit(this.#options.exitsDirectory, key);
   }
 
   async stats(key: string): Promise<unknown> {

@@ -18,6 +18,12 @@ function heapOf(amounts: number[]) {
 }
 
 describe('CalmCollector', () => {
+  it('counts what the start has left, where that is asked for', () => {
+    const heap = { ...heapOf([30, 1, 1]), worth: 8 * MB, atStart: true };
+    const collector = new CalmCollector(heap);
+    assert.deepEqual([collector.look(), collector.look()], [true, false]);
+  });
+
   for (const [what, amounts, expected] of [
     ['collects once after a burst, when it is over', [0, 90, 90, 1, 0, 0, 0], [false, false, true, false, false]],
     ['leaves a busy thread to V8', [0, 30, 30, 30], [false, false, false]],

@@ -10,13 +10,22 @@ import { runInNewContext } from 'node:vm';
 const EVERY = 4_000;
 /** Bytes that may be allocated between two looks for the thread to be quiet. */
 const QUIET = 8 << 20;
-/** Bytes that must have been allocated since the last collection for another one to be worth it. */
+/** The default of `worth`. */
 const WORTH = 24 << 20;
 
 export interface Heap {
   /** Bytes allocated since the thread began; only ever grows. */
   allocated(): number;
   collect(): void;
+  /** Bytes that must have been allocated since the last collection for another one to be worth it. */
+  readonly worth?: number | undefined;
+  /** Whether what the start has left counts. */
+  readonly atStart?: boolean;
+}
+
+export interface CalmOptions extends Pick<Heap, 'worth' | 'atStart'> {
+  /** Lets go of what can be made again. */
+  readonly before?: (() => void) | undefined;
 }
 
 /** Decides from one look to the next whether to collect. */
@@ -28,7 +37,7 @@ export class CalmCollector {
   constructor(heap: Heap) {
     this.#heap = heap;
     this.#last = heap.allocated();
-    this.#collectedAt = this.#last;
+    this.#collectedAt = heap.atStart === true ? 0 : this.#last;
   }
 
   /** Whether it collected. */
@@ -36,7 +45,7 @@ export class CalmCollector {
     const now = this.#heap.allocated();
     const quiet = now - this.#last < QUIET;
     this.#last = now;
-    if (!quiet || now - this.#collectedAt < WORTH) return false;
+    if (!quiet || now - this.#collectedAt < (this.#heap.worth ?? WORTH)) return false;
     this.#heap.collect();
     this.#last = this.#heap.allocated();
     this.#collectedAt = this.#last;
@@ -44,10 +53,13 @@ export class CalmCollector {
   }
 }
 
-/** Looks now and then for as long as the thread lives; keeps nobody alive. `before` lets go of what can be made again. */
-export function collectWhenCalm({ before = () => {} }: { readonly before?: () => void } = {}): void {
+/** Looks now and then for as long as the thread lives; keeps nobody alive. */
+export function collectWhenCalm(options: CalmOptions = {}): void {
+  const { before = () => {}, worth, atStart = false } = options;
   const collector = new CalmCollector({
     allocated: allocatedBytes,
+    worth,
+    atStart,
     collect() {
       before();
       collect();
@@ -70,6 +82,9 @@ function collect(): void {
 }
 
 function collectorOf(): () => void {
+  // Where a process is small, the flag costs less than a context that is made to find the function.
+  const given = (globalThis as { gc?: () => void }).gc;
+  if (given !== undefined) return given;
   setFlagsFromString('--expose-gc');
   const found = runInNewContext('gc') as () => void;
   setFlagsFromString('--no-expose-gc');

@@ -3,7 +3,7 @@
  * record on disk; it takes requests from the control thread and tells it what became of the guests.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { isWasmletError, messageOf } from '#kit';
+import { collectWhenCalm, isWasmletError, messageOf } from '#kit';
 import { ffiAvailable, threadCpuClock, threadId } from '#kit/os';
 import { LoopScheduler, systemThread, wordsOf } from '../scheduler/mod.ts';
 import { runtimeError } from './errors.ts';
@@ -103,4 +103,6 @@ port.on('message', (request: ToLoop) => {
   );
 });
 
+// What thousands of guests have left behind, and the thread's own start.
+collectWhenCalm({ worth: 8 << 20, atStart: true });
 send({ ready: ffiAvailable() ? threadId() : 0 });

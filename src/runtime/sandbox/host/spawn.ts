@@ -10,7 +10,7 @@ import type { Wall } from '../walls.ts';
 import type { SandboxFolder } from './record.ts';
 
 /** A small heap that is collected often: guests' memory is not in it. */
-const FLAGS = ['--max-semi-space-size=1', '--no-warnings'];
+const FLAGS = ['--max-semi-space-size=1', '--expose-gc', '--no-warnings'];
 
 export interface SpawnOptions {
   readonly node: string;

@@ -3,6 +3,7 @@
  * what the rewriter lets it import. Called by the sandbox's loop threads. The start function is not run: the caller does, on a
  * stack that can be suspended.
  */
+import { heapHasRoom } from './heap.ts';
 import { ENGINE, type Injected, type MemoryShape, REWRITER_VERSION, type Shape, TABLE_ELEMENT_BYTES } from './shape.ts';
 
 const PAGE_BYTES = 65536;
@@ -25,7 +26,7 @@ export type Instantiated =
     }
   /** It declares more to begin with than `memoryBytes`. */
   | { readonly tooSmall: { readonly neededBytes: number } }
-  /** The process has no address space left for its memories. */
+  /** The process has no address space left for its memories, or no heap for its tables. */
   | { readonly exhausted: true };
 
 /** What the rewriter wrote into the module; undefined for a module that it did not write, or not in this version. */
@@ -41,10 +42,14 @@ export function shapeOf(module: WebAssembly.Module): Shape | undefined {
 }
 
 /** Bytes of the memories and tables that instances of the module have to begin with. */
-export function initialBytes({ memories, tables }: Shape): number {
-  const own = memories.filter(({ imported }) => imported === undefined);
+export function initialBytes(shape: Shape): number {
+  const own = shape.memories.filter(({ imported }) => imported === undefined);
   const pages = own.reduce((sum, { initial }) => sum + initial, 0);
-  return pages * PAGE_BYTES + tables.reduce((sum, { initial }) => sum + initial, 0) * TABLE_ELEMENT_BYTES;
+  return pages * PAGE_BYTES + tableBytes(shape);
+}
+
+function tableBytes({ tables }: Shape): number {
+  return tables.reduce((sum, { initial }) => sum + initial, 0) * TABLE_ELEMENT_BYTES;
 }
 
 /** Rejects imports that do not fit and segments out of bounds as `WebAssembly.Instance` does. */
@@ -57,6 +62,7 @@ export function instantiate(
   if (shape === undefined) throw new TypeError('the module was not rewritten by this version');
   const neededBytes = initialBytes(shape);
   if (neededBytes > memoryBytes) return { tooSmall: { neededBytes } };
+  if (!heapHasRoom(tableBytes(shape))) return { exhausted: true };
   const memories = memoriesOf(shape, imports);
   if (memories === undefined) return { exhausted: true };
   const own = Object.fromEntries(memories.map((memory, index) => [`memory${index}`, memory]));

@@ -19,17 +19,22 @@ const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const SHAPE = /^([+-]?)(\d*)(?:\.(\d*))?(?:(Ki|Mi|Gi|Ti|Pi|Ei)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/;
 
 export function parseQuantity(text: string | number): Quantity {
+  const quantity = readQuantity(text);
+  if (quantity !== undefined) return quantity;
+  throw kubeError(
+    'KUBE_QUANTITY_INVALID',
+    `Cannot read the quantity '${String(text).slice(0, 64)}': not a number with a unit`,
+    {
+      hint: 'Write it like 2, 500m, 64Mi or 1G',
+    },
+  );
+}
+
+/** undefined for what is no quantity. */
+export function readQuantity(text: string | number): Quantity | undefined {
   const match = String(text).length > 128 ? null : SHAPE.exec(String(text));
   const [, sign = '', whole = '', fraction = '', binary, decimal, exponent] = match ?? [];
-  if (match === null || whole + fraction === '') {
-    throw kubeError(
-      'KUBE_QUANTITY_INVALID',
-      `Cannot read the quantity '${String(text).slice(0, 64)}': not a number with a unit`,
-      {
-        hint: 'Write it like 2, 500m, 64Mi or 1G',
-      },
-    );
-  }
+  if (match === null || whole + fraction === '') return undefined;
   const digits = BigInt(whole + fraction);
   let power = 9 - fraction.length;
   let factor = 1n;

@@ -65,6 +65,10 @@ export class FakePosixGuest implements AsyncDisposable {
     return guest;
   }
 
+  namesOf(module: string): string[] {
+    return Object.keys(wasiModule(module, this.#context));
+  }
+
   /** The errno's name, after the wait if the function waits. */
   async call(name: string, ...args: readonly (number | bigint)[]): Promise<ErrnoName | string> {
     FakePosixGuest.called.add(name);

@@ -96,7 +96,11 @@ export class Posix implements Extension {
   }
 
   #interruptible(given: P1Functions, context: P1Context): P1Functions {
-    const waiting = WAITING.map((name) => [name, this.#waiting(given[name] as P1Function, context)]);
+    // The older snapshot has no `sock_accept`.
+    const waiting = WAITING.filter((name) => Object.hasOwn(given, name)).map((name) => [
+      name,
+      this.#waiting(given[name] as P1Function, context),
+    ]);
     return {
       ...given,
       ...Object.fromEntries(waiting),

@@ -17,6 +17,13 @@ describe('the table of functions', () => {
     assert.equal(new Set(POSIX_NAMES).size, POSIX_NAMES.length);
   });
 
+  it('adds nothing to the modules of WASI', async () => {
+    await using guest = await FakePosixGuest.make();
+    for (const module of ['wasi_unstable', 'wasi_snapshot_preview1']) {
+      assert.deepEqual(guest.namesOf(module).sort(), [...(PROVIDED[module] ?? [])].sort());
+    }
+  });
+
   it('is what the header and the page say: else run node src/runtime/posix/document.ts', () => {
     assert.equal(readFileSync(HEADER_PATH, 'utf8'), headerText());
     const page = readFileSync(PAGE_PATH, 'utf8');

@@ -102,7 +102,7 @@ export class Directory extends Descriptor {
   /** A directory beneath this one, as a preopen of its own. */
   async reopen(path: string, { preopen }: { preopen: string }): Promise<Directory> {
     const request = { follow: true, oflags: OFLAGS.DIRECTORY, fdflags: 0, read: true, write: false };
-    const { handle } = await this.#openHandle(path, openFlags(request));
+    const { handle } = succeeded(await this.#tryOpen(path, openFlags(request)));
     return new Directory({ ...this.#directory, preopen, handle });
   }
 
@@ -124,11 +124,12 @@ export class Directory extends Descriptor {
   }
 
   open(path: string, request: OpenRequest): Maybe<OpenFile | Directory> {
-    const { readOnly } = this.#directory;
     if ((request.oflags & OFLAGS.DIRECTORY) !== 0 && (request.oflags & OFLAGS.CREAT) !== 0) throw fail('INVAL');
-    return readOnly
-      ? this.#openReadOnly(path, request)
-      : then(this.#openHandle(path, openFlags(request)), (opened) => this.#opened(opened, request));
+    if (this.#directory.readOnly) return this.#openReadOnly(path, request);
+    const opened = this.#tryOpen(path, openFlags(request));
+    // Programs open files all the time: no closure for the usual case.
+    if (opened instanceof Promise) return opened.then((late) => this.#opened(succeeded(late), request));
+    return this.#opened(succeeded(opened), request);
   }
 
   #opened({ handle, mode }: Opened, request: OpenRequest): OpenFile | Directory {
@@ -155,17 +156,10 @@ export class Directory extends Descriptor {
     const exists = creates && (oflags & OFLAGS.EXCL) !== 0;
     return then(this.#tryOpen(path, openFlags(plain)), (opened) => {
       if (opened === -constants.errno.ENOENT && creates) throw fail('ROFS');
-      if (typeof opened === 'number') throw pathError(opened);
-      if (!exists && !request.write && (oflags & OFLAGS.TRUNC) === 0) return this.#opened(opened, request);
-      void opened.handle.close();
+      const { handle } = succeeded(opened);
+      if (!exists && !request.write && (oflags & OFLAGS.TRUNC) === 0) return this.#opened(succeeded(opened), request);
+      void handle.close();
       throw fail(exists ? 'EXIST' : 'ROFS');
-    });
-  }
-
-  #openHandle(path: string, flags: number): Maybe<Opened> {
-    return then(this.#tryOpen(path, flags), (opened) => {
-      if (typeof opened === 'number') throw pathError(opened);
-      return opened;
     });
   }
 
@@ -300,6 +294,11 @@ export class Directory extends Descriptor {
 interface Opened {
   readonly handle: Handle;
   readonly mode: number;
+}
+
+function succeeded(opened: Opened | Result): Opened {
+  if (typeof opened === 'number') throw pathError(opened);
+  return opened;
 }
 
 /** For calls that answer nothing. */

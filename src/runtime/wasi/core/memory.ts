@@ -9,6 +9,8 @@ export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
   #buffer: ArrayBufferLike = new ArrayBuffer(0);
   #view = new DataView(this.#buffer);
+  /** Its length says whether the buffer is still the memory's: growing takes the old one away. */
+  #all = new Uint8Array(this.#buffer);
   /** Where the buffer is in this process; 0 until somebody asks. */
   #base = 0;
 
@@ -68,12 +70,19 @@ export class GuestMemory {
   }
 
   #at(start: number, size: number): DataView {
+    const { length } = this.#all;
+    if (start + size > length || length === 0) this.#renew(start + size);
+    return this.#view;
+  }
+
+  /** Looks at the memory itself: asking it for its buffer costs more than all else here. */
+  #renew(end: number): void {
     if (this.#memory !== undefined && this.#buffer !== this.#memory.buffer) {
       this.#buffer = this.#memory.buffer;
       this.#view = new DataView(this.#buffer);
+      this.#all = new Uint8Array(this.#buffer);
       this.#base = 0;
     }
-    if (start + size > this.#view.byteLength) throw fail('FAULT');
-    return this.#view;
+    if (end > this.#all.length) throw fail('FAULT');
   }
 }

@@ -259,6 +259,7 @@ type Move = (fd: number, buffers: Buffers, position?: number) => number;
 
 /** Positions are numbers in `node:fs`, exact up to 2^53. */
 function safe(offset: bigint, error: 'INVAL' | 'FBIG' = 'INVAL'): number {
-  if (offset < 0n || offset > BigInt(Number.MAX_SAFE_INTEGER)) throw fail(error);
-  return Number(offset);
+  const position = Number(offset);
+  if (position < 0 || position > Number.MAX_SAFE_INTEGER) throw fail(error);
+  return position;
 }

@@ -48,7 +48,9 @@ function bytesFigure(folder: string, rootfs: string | undefined): Figure {
   };
   if (rootfs === undefined) return { ...about, peerName: NO_ROOT, holds: false };
   const layer = join(folder, 'layer.tar.gz');
-  execFileSync('sh', ['-c', 'tar -C "$0" -cf - . | gzip > "$1"', rootfs, layer]);
+  // Without what the package manager keeps for itself, as images of Debian are made.
+  const without = '--exclude=./var/cache/apt/* --exclude=./var/lib/apt/lists/* --exclude=./var/log/*';
+  execFileSync('sh', ['-c', `tar -C "$0" ${without} -cf - . | gzip > "$1"`, rootfs, layer]);
   const peer = statSync(layer).size / 1024;
   const packed = gzipSync(readFileSync(HELLO_MODULE)).byteLength / 1024;
   const peerName = `Debian's minbase, gzip (the module by gzip ${packed.toFixed(1)} KB)`;

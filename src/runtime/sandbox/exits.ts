@@ -11,7 +11,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
-  rmSync,
+  unlink,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -43,8 +43,9 @@ export async function writeExit(directory: string, key: string, state: ExitedSta
   renameSync(aside, path);
 }
 
+/** Not waited for: a record that stays behind is of a workload that the node no longer asks about, and goes with the folder. */
 export function removeExit(directory: string, key: string): void {
-  rmSync(join(directory, fileName(key)), { force: true });
+  unlink(join(directory, fileName(key)), () => {});
 }
 
 /** What stands in a directory of records; what is not a record, or not of its name, is passed over. */

@@ -64,8 +64,13 @@ export class LogFile {
 
   /** Makes the file, so that a follower finds it before the first line. Throws what the disk says. */
   create(): void {
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
-    this.#open();
+    try {
+      this.#open();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
+      this.#open();
+    }
   }
 
   /** Never throws: what cannot be written is counted. */

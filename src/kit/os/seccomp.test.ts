@@ -50,4 +50,50 @@ describe('refuseSystemCalls()', () => {
       wasm: true,
     });
   });
+
+  it('answers every call of its table with EPERM, on a thread that was there before too', () => {
+    const code = `
+      import { refuseRings, refuseSystemCalls, setNoNewPrivs, syscall } from ${JSON.stringify(os)};
+      import { refusedCalls } from ${JSON.stringify(new URL('./seccomp.ts', import.meta.url).href)};
+      import { Worker } from 'node:worker_threads';
+      if (process.argv.at(-1) !== 'executed') {
+        setNoNewPrivs();
+        refuseRings();
+        process.execve(process.execPath, [process.execPath, ...process.execArgv, 'executed']);
+      }
+      const program = \`
+        const { parentPort } = process.getBuiltinModule('node:worker_threads');
+        parentPort.once('message', async () => {
+          const { syscall } = await import(${JSON.stringify(os)});
+          parentPort.postMessage(syscall(process.arch === 'x64' ? 41 : 198, 1, 1, 0));
+        });\`;
+      const before = new Worker(program, { eval: true });
+      await new Promise((resolve) => before.once('online', resolve));
+      refuseSystemCalls();
+      // Were there no filter, the calls below would do what they are refused for.
+      if (syscall(refusedCalls().get('tkill'), 0, 0) !== -1) throw new Error('there is no filter');
+      const open = [...refusedCalls()].filter(([, number]) => syscall(number, 0, 0, 0, 0, 0, 0) !== -1).map(([name]) => name);
+      before.postMessage('go');
+      const socket = await new Promise((resolve) => before.once('message', resolve));
+      console.log(JSON.stringify({ open, socket, count: refusedCalls().size > 90 }));
+      process.exit(0);`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+    });
+    assert.deepEqual(stdout === '' ? stderr : JSON.parse(stdout), { open: [], socket: -1, count: true });
+  });
+
+  const foreign = process.arch !== 'x64' && 'x86-64 alone has a second set of numbers';
+  it('ends a process that calls by the numbers of x32', { skip: foreign }, () => {
+    const code = `
+      import { refuseRings, setNoNewPrivs, syscall } from ${JSON.stringify(os)};
+      setNoNewPrivs();
+      refuseRings();
+      syscall(0x40000000 + 39);
+      console.log('alive');`;
+    const { stdout, signal } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+    });
+    assert.deepEqual([stdout, signal], ['', 'SIGSYS']);
+  });
 });

@@ -112,6 +112,26 @@ const REFUSED: Numbers = {
   ioperm: [173, -1],
   modify_ldt: [154, -1],
   syslog: [103, 116],
+  // what Landlock does not look at (truncate: before its ABI 3), by a path of the whole machine; by open descriptors they go on
+  truncate: [76, 45],
+  chmod: [90, -1],
+  fchmodat: [268, 53],
+  fchmodat2: [452, 452],
+  chown: [92, -1],
+  lchown: [94, -1],
+  fchownat: [260, 54],
+  setxattr: [188, 5],
+  lsetxattr: [189, 6],
+  setxattrat: [463, 463],
+  removexattr: [197, 14],
+  lremovexattr: [198, 15],
+  removexattrat: [466, 466],
+  utime: [132, -1],
+  utimes: [235, -1],
+  futimesat: [261, -1],
+  inotify_init: [253, -1],
+  inotify_init1: [294, 26],
+  inotify_add_watch: [254, 27],
   // wide surfaces of the kernel that nothing here uses
   bpf: [321, 280],
   perf_event_open: [298, 241],
@@ -191,6 +211,12 @@ function wholeProgram(ownPid: number): Instruction[] {
     ...when(CALL.tgkill, [load(argument(0)), isEqual(ownPid, 1, 0), refuse(EPERM), ALLOW]),
     ALLOW,
   ];
+}
+
+/** The calls that are refused whatever their arguments, by number on this machine; for the test that makes each of them. */
+export function refusedCalls(): ReadonlyMap<string, number> {
+  const numbers = Object.entries(REFUSED).map(([name, [x64, arm64]]) => [name, X64 ? x64 : arm64] as const);
+  return new Map(numbers.filter(([, number]) => number >= 0));
 }
 
 /** Refuses rings to this thread and what it executes. Needs no_new_privs. */

@@ -2,8 +2,7 @@
 import type { Verdict } from '../contract.ts';
 import { executionOf } from './execution.ts';
 import { inspect } from './inspect.ts';
-import { chooseEager, withEager } from './optimize.ts';
-import { movedIndex, type Rewritten, rewrite } from './rewrite/mod.ts';
+import { type Rewritten, rewrite } from './rewrite/mod.ts';
 
 const MAX_REASON = 1000;
 
@@ -20,11 +19,7 @@ export function examine(bytes: Uint8Array<ArrayBuffer>, digest: string): Examine
   const { reason, ...execution } = executionOf(rewritten);
   const told = { ...execution, ...(reason !== undefined && { reason: reason.slice(0, MAX_REASON) }) };
   const asItIs = execution.class === 'process' || 'unsupported' in rewritten;
-  return { verdict: { ...verdict, execution: told }, rewritten: asItIs ? undefined : withHints(rewritten) };
-}
-
-function withHints({ bytes, facts }: Exclude<Rewritten, { unsupported: string }>): Uint8Array<ArrayBuffer> {
-  return withEager(bytes, chooseEager(facts).map(movedIndex));
+  return { verdict: { ...verdict, execution: told }, rewritten: asItIs ? undefined : rewritten.bytes };
 }
 
 /** What the engine does not take was not rewritten rightly: the module then runs as one that was not. */

@@ -28,11 +28,16 @@ export interface FunctionFacts {
   readonly enteredRarely: boolean;
 }
 
+/** Bytes of a body that takes milliseconds to compile, however quickly: too long for a thread that others wait for. */
+export const LARGE_BODY = 1 << 14;
+
 export interface ModuleFacts {
   /** Functions that the module defines, and bytes of their bodies. */
   readonly functions: number;
   readonly codeBytes: number;
   readonly largestBodyBytes: number;
   /** Functions with at least one loop; at most the 10,000 with the most bytes in loops. */
+  /** Functions with a body larger than `LARGE_BODY`, ascending, in the index space of the original module. */
+  readonly large: readonly number[];
   readonly looping: readonly FunctionFacts[];
 }

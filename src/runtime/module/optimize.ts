@@ -20,6 +20,8 @@ const MOST_BYTES = 1 << 18;
 const SECTION_NAME = 'metadata.code.compilation_priority';
 /** Of the proposal: compiled first, optimized first. */
 const FIRST = [0, 0] as const;
+/** Compiled before the start, optimized when they turn out to be hot. */
+const SOON = [0] as const;
 
 /** Indexes, in the guest's own numbering and order, of the functions to compile well before the start. */
 export function chooseEager({ looping }: Pick<ModuleFacts, 'looping'>): number[] {
@@ -51,15 +53,25 @@ function weight({ loopBytes, innerLoopBytes, enteredRarely }: FunctionFacts): nu
   return loopBytes + innerLoopBytes + (enteredRarely ? LARGEST : 0);
 }
 
-/** The module with the functions named to V8. `indexes` are of this module's own index space, and ascend. */
-export function withEager(bytes: Uint8Array<ArrayBuffer>, indexes: readonly number[]): Uint8Array<ArrayBuffer> {
-  if (indexes.length === 0) return bytes;
+/**
+ * The module with the functions named to V8: those of `indexes` are compiled well before the start, those of `quickly` quickly, but
+ * before the start too, since their first call would hold up others on the thread. All are of this module's own index space.
+ */
+export function withEager(
+  bytes: Uint8Array<ArrayBuffer>,
+  indexes: readonly number[],
+  quickly: readonly number[] = [],
+): Uint8Array<ArrayBuffer> {
+  const named = new Map<number, readonly number[]>(quickly.map((index) => [index, SOON]));
+  for (const index of indexes) named.set(index, FIRST);
+  if (named.size === 0) return bytes;
   const code = [...sectionsOf(bytes)].find(({ id }) => id === SECTION.code);
   if (code === undefined) return bytes;
   const name = new TextEncoder().encode(SECTION_NAME);
   // A function, offset 0 for the function itself, and the bytes of the hint.
-  const hints = indexes.flatMap((index) => [...leb(index), 0, FIRST.length, ...FIRST]);
-  const content = [...leb(name.byteLength), ...name, ...leb(indexes.length), ...hints];
+  const ascending = [...named].sort(([a], [b]) => a - b);
+  const hints = ascending.flatMap(([index, hint]) => [...leb(index), 0, hint.length, ...hint]);
+  const content = [...leb(name.byteLength), ...name, ...leb(named.size), ...hints];
   const section = [SECTION.custom, ...leb(content.length), ...content];
   const result = new Uint8Array(bytes.byteLength + section.length);
   result.set(bytes.subarray(0, code.start));
@@ -68,18 +80,20 @@ export function withEager(bytes: Uint8Array<ArrayBuffer>, indexes: readonly numb
   return result;
 }
 
-/** The functions that a module names to V8. */
+/** The functions that a module names to V8 to be compiled well. */
 export function eagerOf(bytes: Uint8Array): number[] {
   for (const { id, content, end } of sectionsOf(bytes)) {
     if (id !== SECTION.custom) continue;
     const reader = new Reader(bytes, { start: content, end });
     if (reader.name() !== SECTION_NAME) continue;
-    return Array.from({ length: reader.u32() }, () => {
+    const hints = Array.from({ length: reader.u32() }, () => {
       const index = reader.u32();
       if (reader.u32() !== 0) throw new BinaryError('a compilation hint is not of a function');
-      reader.skip(reader.u32());
-      return index;
+      const length = reader.u32();
+      reader.skip(length);
+      return { index, isOptimized: length === FIRST.length };
     });
+    return hints.filter(({ isOptimized }) => isOptimized).map(({ index }) => index);
   }
   return [];
 }

@@ -1,5 +1,5 @@
 /** Who calls whom, counted while code is rewritten; becomes the facts about functions. */
-import type { FunctionFacts, ModuleFacts } from '../facts.ts';
+import { type FunctionFacts, LARGE_BODY, type ModuleFacts } from '../facts.ts';
 import type { Counted } from './code.ts';
 import { Entries } from './entries.ts';
 
@@ -17,6 +17,7 @@ export class Calls {
   readonly #escapes: Uint8Array;
   readonly #entries: Entries;
   readonly #looping: ({ readonly index: number } & CountedBody)[] = [];
+  readonly #large: number[] = [];
   #functions = 0;
   #codeBytes = 0;
   #largest = 0;
@@ -55,6 +56,7 @@ export class Calls {
     const index = this.#imported + this.#functions++;
     this.#codeBytes += one.bodyBytes;
     this.#largest = Math.max(this.#largest, one.bodyBytes);
+    if (one.bodyBytes > LARGE_BODY) this.#large.push(index);
     if (one.loops === 0 || this.#looping.length >= MOST_HELD) return;
     this.#looping.push({ index, ...one });
   }
@@ -69,6 +71,7 @@ export class Calls {
         const [calledFrom, calledFromLoops] = [this.#from[index] ?? 0, this.#fromLoops[index] ?? 0];
         return { ...one, calledFrom, calledFromLoops, escapes: this.#escapes[index] === 1, enteredRarely: rare(index) };
       });
-    return { functions: this.#functions, codeBytes: this.#codeBytes, largestBodyBytes: this.#largest, looping };
+    const [codeBytes, largestBodyBytes] = [this.#codeBytes, this.#largest];
+    return { functions: this.#functions, codeBytes, largestBodyBytes, large: this.#large, looping };
   }
 }

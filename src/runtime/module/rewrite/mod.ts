@@ -39,7 +39,7 @@ const MOST_BYTES = 1 << 30;
 const MOST_ORIGINAL = 1 << 27;
 
 /** Where a function that the guest defines is in the new module: behind the imports that were added. */
-export function movedIndex(defined: number): number {
+function movedIndex(defined: number): number {
   return defined + 2;
 }
 
@@ -108,11 +108,7 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
   sections.write({ bodies: bodies.bytes, elements, shape, hints });
   const facts = calls.facts();
   return {
-    // Indexes of defined functions have moved by the two that are imported.
-    bytes: withEager(
-      sections.bytes,
-      chooseEager(facts).map((index) => index + 2),
-    ),
+    bytes: withEager(sections.bytes, chooseEager(facts).map(movedIndex), facts.large.map(movedIndex)),
     shape,
     facts,
     collected: outline.collected,

@@ -87,6 +87,14 @@ describe('rewrite(): checks', () => {
     assert.equal(seen.yields, 1);
   });
 
+  it('compiles functions before the start that would hold up others when they are called', () => {
+    const large = { type: ' -> ', code: 'nop\n'.repeat(20_000) };
+    const { facts, module } = rewritten({ functions: [COUNT_DOWN, large] });
+    assert.deepEqual(facts.large, [1]);
+    const [hints] = WebAssembly.Module.customSections(module, 'metadata.code.compilation_priority');
+    assert.deepEqual([...new Uint8Array(hints ?? new ArrayBuffer())].slice(0, 2), [1, 3]);
+  });
+
   it('stand in straight code too when it is long', () => {
     const code = 'local.get 0\ni32.const 1\ni32.add\nlocal.set 0\n'.repeat(10_000);
     const { seen, call } = run({ functions: [{ type: 'i32 -> i32', export: 'long', code: `${code}local.get 0` }] });

@@ -24,6 +24,10 @@ const MAX_BODY = 3 << 20;
 const BODY_TIME = 30_000;
 const HEADER_TIME = 10_000;
 const MAX_URL = 16_384;
+/** What a connection may hold, in MB: 250 answers of ordinary size. Beyond it calls are refused (ENHANCE_YOUR_CALM). */
+const SESSION_MB = 64;
+/** Bytes of an answer that are handed to the connection at a time. */
+const PIECE = 256 << 10;
 
 export interface ServerOptions {
   readonly address: string;
@@ -52,6 +56,7 @@ export async function listen(api: Api, options: ServerOptions): Promise<RunningS
     handshakeTimeout: HEADER_TIME,
     headersTimeout: HEADER_TIME,
     maxHeaderSize: 65_536,
+    maxSessionMemory: SESSION_MB,
     settings: { maxConcurrentStreams: 250, maxHeaderListSize: 65_536 },
   } as Parameters<typeof createSecureServer>[0]);
   const sessions = new Set<{ close(): void; destroy(): void }>();
@@ -234,7 +239,17 @@ async function send(response: Http2ServerResponse, reply: Reply, headOnly: boole
     return;
   }
   if (reply.status !== 304) response.setHeader('content-length', Buffer.byteLength(reply.body));
-  response.end(headOnly ? '' : reply.body);
+  if (headOnly || reply.body.length <= PIECE) response.end(headOnly ? '' : reply.body);
+  else await sendLong(response, Buffer.from(reply.body as string));
+}
+
+/** Piece by piece as it is read: a session that holds a long answer whole has no room for other calls (ENHANCE_YOUR_CALM). */
+async function sendLong(response: Http2ServerResponse, bytes: Buffer): Promise<void> {
+  const { drained } = sinkOf(response);
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    if (!response.write(bytes.subarray(at, at + PIECE))) await drained();
+  }
+  response.end();
 }
 
 /** A watch without events yet must still be answered. */

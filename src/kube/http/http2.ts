@@ -15,6 +15,8 @@ import type { HttpRequest, HttpResponse, Lane, Transport, TransportConfig } from
 const PING_AFTER = 30_000;
 const PING_TIMEOUT = 15_000;
 const STREAMS_IF_UNTOLD = 100;
+/** What a session may hold, in MB: a list of thousands is read beside other calls. Node's default is 10. */
+const SESSION_MB = 64;
 
 interface Session {
   readonly h2: http2.ClientHttp2Session;
@@ -107,7 +109,11 @@ function openSession(
   config: TransportConfig,
   { sessions, socket, lane }: { sessions: Set<Session>; socket: TLSSocket; lane: Lane },
 ): Session {
-  const h2 = http2.connect(config.origin, { createConnection: () => socket, settings: { enablePush: false } });
+  const h2 = http2.connect(config.origin, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+    maxSessionMemory: SESSION_MB,
+  });
   const session: Session = { h2, lane, streams: 0, lastRead: config.clock.monotonic(), onIdle };
   const ended = new AbortController();
   /** One idle connection a lane is kept for the next call; those of a burst go. */

@@ -44,7 +44,8 @@ function specOf(dataDir: string, { module, args }: { module: string; args: reado
     workingDir: '/',
     mounts: [],
     listeners: [],
-    limits: {},
+    // As much of a busy machine as a process that asked for nothing gets, and so as the peers get.
+    limits: { cpuShares: 1024 },
     logPath,
     onTerm: 'default',
   };

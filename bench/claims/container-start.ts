@@ -15,7 +15,7 @@ export const HELLO_SOURCE = fileURLToPath(new URL('../modules/hello.c', import.m
 const ROUNDS = 30;
 /** Ours in each round, so that the sandbox does what it does under load, and single starts do not hide in the clock. */
 const OURS_A_ROUND = 10;
-const WARM_UP = 20;
+const WARM_UP = 100;
 const RATIO = 30;
 
 export const containerStart: Claim = {

@@ -10,7 +10,7 @@ export class GuestMemory {
   #buffer: ArrayBufferLike = new ArrayBuffer(0);
   #view = new DataView(this.#buffer);
   /** Its length says whether the buffer is still the memory's: growing takes the old one away. */
-  #all = new Uint8Array(this.#buffer);
+  #all = Buffer.from(this.#buffer as ArrayBuffer);
   /** Where the buffer is in this process; 0 until somebody asks. */
   #base = 0;
 
@@ -35,6 +35,15 @@ export class GuestMemory {
     this.#at(pointer, length);
     if (this.#base === 0) this.#base = addressOf(this.#buffer as ArrayBuffer);
     return this.#base + pointer;
+  }
+
+  /** Text that is ASCII; undefined where it is not. */
+  ascii(pointer: number, length: number): string | undefined {
+    const start = pointer >>> 0;
+    const end = start + (length >>> 0);
+    this.#at(start, length >>> 0);
+    for (let at = start; at < end; at++) if ((this.#all[at] ?? 0) >= 0x80) return undefined;
+    return this.#all.toString('latin1', start, end);
   }
 
   u8(pointer: number): number {
@@ -80,7 +89,7 @@ export class GuestMemory {
     if (this.#memory !== undefined && this.#buffer !== this.#memory.buffer) {
       this.#buffer = this.#memory.buffer;
       this.#view = new DataView(this.#buffer);
-      this.#all = new Uint8Array(this.#buffer);
+      this.#all = Buffer.from(this.#buffer as ArrayBuffer);
       this.#base = 0;
     }
     if (end > this.#all.length) throw fail('FAULT');

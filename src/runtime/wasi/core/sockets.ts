@@ -26,6 +26,9 @@ type SocketLimits = Pick<WasiLimits, 'backlog' | 'socketBytes'>;
 /** How long bytes that a closed connection still has to send may make no progress. */
 const LINGER_MS = 30_000;
 
+/** Of a connection in this process, beside its bytes. */
+const WAITING_BYTES = 4096;
+
 const SOCKET_RIGHTS =
   RIGHTS.FD_READ |
   RIGHTS.FD_WRITE |
@@ -90,6 +93,10 @@ export class ListenerSocket extends SocketDescriptor {
 
   override write(): number {
     throw fail('NOTCONN');
+  }
+
+  override get heldBytes(): number {
+    return this.#queue.length * WAITING_BYTES;
   }
 
   /** The server stays its owner's; only the connections that nobody accepted end. */
@@ -206,6 +213,10 @@ export class Connection extends SocketDescriptor {
 
   override waitWritable({ signal }: WaitOptions): Promise<void> {
     return this.#writeGate.wait(signal);
+  }
+
+  override get heldBytes(): number {
+    return WAITING_BYTES + this.#held + this.#socket.writableLength;
   }
 
   /** What was written still leaves, then the connection ends. */

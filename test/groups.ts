@@ -94,6 +94,15 @@ export const groups: readonly Group[] = [
     limitMinutes: 10,
   },
   {
+    name: 'chaos',
+    what: '20 seconds in which a node under load, its sandboxes and its admission are killed, from a fixed seed',
+    needs: ['network'],
+    files: ['test/chaos/**/*.test.ts'],
+    ownNetwork: true,
+    alone: true,
+    limitMinutes: 10,
+  },
+  {
     name: 'fuzz',
     what: 'each fuzzer for its part of 20 seconds, from a fixed seed',
     needs: [],

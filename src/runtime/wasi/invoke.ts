@@ -2,6 +2,7 @@
  * Calling an export from the command line: its type from the module's bytes (JavaScript does not tell it), texts to numbers and back.
  * Only the sections that are needed are read; see https://webassembly.github.io/spec/core/binary/modules.html.
  */
+import { BinaryError, Reader, SECTION, sectionsOf } from '../module/binary.ts';
 import { wasiError } from './errors.ts';
 
 export type NumberType = 'i32' | 'i64' | 'f32' | 'f64';
@@ -12,60 +13,14 @@ export interface FunctionType {
 }
 
 const NUMBER_TYPES: Readonly<Record<number, NumberType>> = { 127: 'i32', 126: 'i64', 125: 'f32', 124: 'f64' };
-const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
 const FUNCTION_FORM = 0x60;
-
-/** Reads what the engine has validated already; throws on kinds that it does not know rather than guess. */
-class Reader {
-  readonly #bytes: Uint8Array;
-  at: number;
-  readonly end: number;
-
-  constructor(bytes: Uint8Array, { at = 0, end = bytes.byteLength }: { at?: number; end?: number } = {}) {
-    this.#bytes = bytes;
-    this.at = at;
-    this.end = end;
-  }
-
-  byte(): number {
-    const value = this.#bytes[this.at++];
-    if (value === undefined || this.at > this.end) throw new RangeError('the module ends early');
-    return value;
-  }
-
-  number(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new RangeError('a number is too long');
-  }
-
-  name(): string {
-    const length = this.number();
-    this.at += length;
-    return Buffer.from(this.#bytes.subarray(this.at - length, this.at)).toString('utf8');
-  }
-
-  list<T>(read: () => T): T[] {
-    return Array.from({ length: Math.min(this.number(), this.end) }, read);
-  }
-
-  valueType(): NumberType {
-    const type = NUMBER_TYPES[this.byte()];
-    if (type === undefined) throw new RangeError('it has a parameter or result that is no number');
-    return type;
-  }
-}
 
 /** The type of an exported function whose parameters and results are numbers. */
 export function functionType(bytes: Uint8Array, name: string): FunctionType {
   try {
     return findType(bytes, name);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
+    if (!(cause instanceof RangeError || cause instanceof BinaryError)) throw cause;
     throw wasiError('WASI_BAD_OPTION', `Cannot invoke '${name}': ${cause.message}`, { cause });
   }
 }
@@ -88,56 +43,49 @@ function findType(bytes: Uint8Array, name: string): FunctionType {
 }
 
 function readSections(bytes: Uint8Array): Map<number, Reader> {
-  const sections = new Map<number, Reader>();
-  const reader = new Reader(bytes, { at: 8 });
-  while (reader.at < reader.end) {
-    const id = reader.byte();
-    const length = reader.number();
-    sections.set(id, new Reader(bytes, { at: reader.at, end: reader.at + length }));
-    reader.at += length;
-  }
-  return sections;
+  const sections = [...sectionsOf(bytes)];
+  return new Map(sections.map(({ id, content, end }) => [id, new Reader(bytes, { start: content, end })]));
+}
+
+function list<T>(reader: Reader | undefined, read: (reader: Reader) => T): T[] {
+  if (reader === undefined) return [];
+  return Array.from({ length: reader.count() }, () => read(reader));
 }
 
 /** Types before the wanted one are read too, so one that is no plain function type is an error. */
 function readType(reader: Reader, wanted: number): FunctionType {
-  const count = reader.number();
+  const count = reader.count();
   for (let index = 0; index < count; index++) {
     if (reader.byte() !== FUNCTION_FORM) throw new RangeError('the module has types that are no plain functions');
-    const skip = index < wanted;
-    const read = (): NumberType => (skip ? skipType(reader) : reader.valueType());
-    const type = { parameters: reader.list(read), results: reader.list(read) };
-    if (!skip) return type;
+    if (index === wanted) return { parameters: list(reader, numberType), results: list(reader, numberType) };
+    for (const _ of ['parameters', 'results']) list(reader, (at) => at.valueType());
   }
   throw new RangeError('its type is missing');
 }
 
-function skipType(reader: Reader): NumberType {
-  const REFERENCES = [0x63, 0x64];
-  if (REFERENCES.includes(reader.byte())) reader.number();
-  return 'i32';
+function numberType(reader: Reader): NumberType {
+  const type = NUMBER_TYPES[reader.byte()];
+  if (type === undefined) throw new RangeError('it has a parameter or result that is no number');
+  return type;
 }
 
 function readExports(reader: Reader | undefined): Map<string, number> {
-  const entries = reader?.list(() => ({ name: reader.name(), kind: reader.byte(), index: reader.number() })) ?? [];
-  return new Map(entries.filter(({ kind }) => kind === 0).map(({ name, index }) => [name, index]));
+  const entries = list(reader, (at) => ({ name: at.name(), kind: at.kind(), index: at.u32() }));
+  return new Map(entries.filter(({ kind }) => kind === 'func').map(({ name, index }) => [name, index]));
 }
 
 function readFunctions(reader: Reader | undefined): number[] {
-  return reader?.list(() => reader.number()) ?? [];
+  return list(reader, (at) => at.u32());
 }
 
 /** Type indexes of the imported functions, which are counted before the module's own. */
 function readImports(reader: Reader | undefined): number[] {
-  const indexes: number[] = [];
-  reader?.list(() => {
-    reader.name();
-    reader.name();
-    const kind = reader.byte();
-    if (kind === 0) indexes.push(reader.number());
-    else throw new RangeError('the module imports more than functions');
+  return list(reader, (at) => {
+    at.name();
+    at.name();
+    if (at.kind() !== 'func') throw new RangeError('the module imports more than functions');
+    return at.u32();
   });
-  return indexes;
 }
 
 /** A text of the command line as an argument. */

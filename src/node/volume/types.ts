@@ -1,4 +1,5 @@
 /** The one table of volume types. Another one is a row here and a file or function beside. */
+import { createHash } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import type { Volume, VolumeProjection } from '#kube/types';
 import { podError } from '../pod/errors.ts';
@@ -70,6 +71,22 @@ async function projectedPart(context: VolumeContext, source: VolumeProjection, m
   );
 }
 
+/** What this process has written last, by volume: thousands of pods whose contents did not change need not be read each minute. */
+const current = new Map<string, { readonly signature: string; readonly at: number }>();
+/** Milliseconds after which what is on the disk is looked at all the same. */
+const LOOK_AGAIN = 600_000;
+
+async function writeIfNew({ path, clock }: VolumeContext, files: ReadonlyMap<string, Payload>): Promise<void> {
+  const now = clock.now();
+  const hash = createHash('sha256');
+  for (const [name, { content, mode }] of files) hash.update(`${name}\0${mode}\0${content.length}\0`).update(content);
+  const signature = hash.digest('base64');
+  const before = current.get(path);
+  if (before?.signature === signature && now - before.at < LOOK_AGAIN && now >= before.at) return;
+  await writeAtomically(path, files, now);
+  current.set(path, { signature, at: now });
+}
+
 function written(
   field: keyof Volume,
   plugin: string,
@@ -85,11 +102,12 @@ function written(
         for (const [path, payload] of part.files) files.set(path, payload);
         if (part.refreshAt !== undefined) refreshAt = Math.min(part.refreshAt, refreshAt ?? Number.POSITIVE_INFINITY);
       }
-      await writeAtomically(context.path, files, context.clock.now());
+      await writeIfNew(context, files);
       return { refreshAt };
     },
     async tearDown(path) {
       forgetTokens(path);
+      current.delete(path);
     },
   };
 }

@@ -215,8 +215,11 @@ describe('LoopScheduler', () => {
     task.pause();
     assert.equal(Math.round(task.cpuNanos), 2.1 * MS);
     bench.turn();
-    bench.use(3 * MS);
-    task.ready(() => bench.use(1 * MS));
+    bench.use(30 * MS);
+    task.ready(() => {
+      bench.use(1 * MS);
+      bench.now += 20 * MS;
+    });
     task.pause();
     assert.equal(Math.round(task.cpuNanos), 3.1 * MS);
   });

@@ -42,6 +42,8 @@ export const systemThread: Omit<Thread, 'words' | 'arm'> = {
 const TURN_NANOS = 500_000;
 /** A turn of less is charged with its length. */
 const SHORT_NANOS = 200_000;
+/** What the thread did between turns for longer than this is not to be taken for a guest's. */
+const STALE_NANOS = 5e6;
 /** For a call that cannot be suspended. */
 const UNSUSPENDABLE_NANOS = 50e6;
 const BUSY_WINDOW_NANOS = 1e9;
@@ -52,8 +54,9 @@ export class LoopScheduler implements Scheduler {
   #current: LoopTask | undefined;
   #began = 0;
   /** The last reading of the CPU clock, and what short turns were charged with since. */
-  #cpu: number;
+  #cpu = 0;
   #charged = 0;
+  #readAt = Number.NEGATIVE_INFINITY;
   /** Of tasks, since the event loop was looked at. */
   #ran = 0;
   #planned = false;
@@ -64,7 +67,6 @@ export class LoopScheduler implements Scheduler {
   constructor(thread: Thread) {
     this.#thread = thread;
     this.#window.since = thread.now();
-    this.#cpu = thread.cpu?.() ?? 0;
   }
 
   add(limits: TaskLimits = {}): Task {
@@ -94,7 +96,7 @@ export class LoopScheduler implements Scheduler {
     if (this.#current !== task) return;
     const { words } = this.#thread;
     const now = this.#thread.now();
-    const used = this.#measure(now - this.#began);
+    const used = this.#measure(now);
     this.#current = undefined;
     words[WORD.turn] = ((words[WORD.turn] ?? 0) + 1) | 0;
     task.used += used;
@@ -125,19 +127,23 @@ export class LoopScheduler implements Scheduler {
     return this.#current === task ? Math.max(0, this.#thread.now() - this.#began) : 0;
   }
 
-  /** The CPU time of a turn of this length. */
-  #measure(length: number): number {
-    const { cpu } = this.#thread;
-    if (cpu === undefined) return length;
+  /** The CPU time of the turn that ends now. */
+  #measure(now: number): number {
+    const length = now - this.#began;
+    if (this.#thread.cpu === undefined) return length;
     if (length < SHORT_NANOS) {
       this.#charged += length;
       return length;
     }
-    const read = cpu();
-    const used = Math.max(0, Math.min(length, read - this.#cpu - this.#charged));
-    this.#cpu = read;
+    const before = this.#cpu + this.#charged;
+    this.#read(now);
+    return Math.max(0, Math.min(length, this.#cpu - before));
+  }
+
+  #read(now: number): void {
+    this.#cpu = this.#thread.cpu?.() ?? 0;
     this.#charged = 0;
-    return used;
+    this.#readAt = now;
   }
 
   #next(): void {
@@ -159,6 +165,7 @@ export class LoopScheduler implements Scheduler {
       this.#thread.arm();
     }
     this.#began = now;
+    if (now - this.#readAt > STALE_NANOS) this.#read(now);
     task.step();
   }
 

@@ -1,13 +1,18 @@
 /**
- * What a guest costs in memory: its linear memories, its tables (8 bytes an element) and what the host holds for it. Growth beyond the
+ * What a guest costs in memory: its linear memories, its tables and what the host holds for it. Growth beyond the
  * limit is refused, which every allocator knows how to take; what the host would have to hold beyond it ends the guest.
  */
+import { heapHasRoom, MOST_TABLE_ELEMENTS } from '../module/heap.ts';
 import { GROW, TABLE_ELEMENT_BYTES } from '../module/shape.ts';
 
 const PAGE_BYTES = 65_536;
+/** What the host may hold for a guest that is not counted, so that a guest gets every page of its limit. */
+const FREE_BYTES = 65_536;
 
 export interface AccountOptions {
   readonly limitBytes?: number | undefined;
+  /** What the host holds for the guest at this time. */
+  readonly held?: (() => number) | undefined;
   /** The host holds more than it may: the guest has to end. */
   readonly over?: ((limitBytes: number) => void) | undefined;
   /** Growth was refused. */
@@ -21,7 +26,6 @@ export class MemoryAccount {
   #tables = 0;
   /** Granted for a table by the last question, which alone can be taken back. */
   #granted = 0;
-  #held = 0;
 
   constructor(options: AccountOptions = {}) {
     this.#options = options;
@@ -34,11 +38,8 @@ export class MemoryAccount {
 
   /** Everything, in bytes. */
   get bytes(): number {
-    return this.#linear + this.#tables + this.#held;
-  }
-
-  get held(): number {
-    return this.#held;
+    const held = this.#options.held?.() ?? 0;
+    return this.#linear + this.#tables + Math.max(0, held - FREE_BYTES);
   }
 
   get #linear(): number {
@@ -66,6 +67,7 @@ export class MemoryAccount {
       this.#granted = 0;
       return 1;
     }
+    if (isTable && !this.#tablesMayGrow(Number(delta) * TABLE_ELEMENT_BYTES)) return 0;
     const bytes = Number(delta) * (isTable ? TABLE_ELEMENT_BYTES : PAGE_BYTES);
     if (this.bytes + bytes > this.#limit) {
       this.#options.refused?.();
@@ -76,14 +78,14 @@ export class MemoryAccount {
     return 1;
   }
 
-  /** The host holds so many bytes more for the guest. */
-  hold(bytes: number): void {
-    this.#held += bytes;
-    if (this.#limit !== Number.POSITIVE_INFINITY && this.bytes > this.#limit) this.#options.over?.(this.#limit);
+  /** Whatever the limit: they live where the process ends when there is no room. */
+  #tablesMayGrow(bytes: number): boolean {
+    return this.#tables + bytes <= MOST_TABLE_ELEMENTS * TABLE_ELEMENT_BYTES && heapHasRoom(bytes);
   }
 
-  release(bytes: number): void {
-    this.#held = Math.max(0, this.#held - bytes);
+  /** Ends the guest where the host has come to hold more for it than there is. */
+  check(): void {
+    if (this.bytes > this.#limit) this.#options.over?.(this.#limit);
   }
 
   /** Changes the limit; false, and no change, where more is in use. */

@@ -89,7 +89,7 @@ export interface WasiOptions {
 
 export interface WasiStats {
   readonly descriptors: number;
-  /** Bytes of linear memory and tables, 0 before the start, and what the host holds for the guest. */
+  /** Bytes of linear memory and tables, 0 before the start, and what the host holds for the guest beyond 64 KiB. */
   readonly memoryBytes: number;
   /** CPU time that the guest and its calls had. */
   readonly cpuNanos: number;

@@ -11,6 +11,7 @@ import { checkThroughShim, type HostCall, throughShim, WAITS } from './shim.ts';
 
 export class Guard {
   readonly #task: Task;
+  readonly #waited: () => void;
   readonly #over = new AbortController();
   #exit: Exit | undefined;
   #reject: ((trap: unknown) => void) | undefined;
@@ -18,8 +19,10 @@ export class Guard {
   /** What the call that was just made answers, later. */
   #pending: Promise<number> | undefined;
 
-  constructor(task: Task) {
+  /** `waited` is called when the guest goes on after it has waited for something. */
+  constructor(task: Task, { waited = () => {} }: { readonly waited?: () => void } = {}) {
     this.#task = task;
+    this.#waited = waited;
   }
 
   /** How the guest was ended, once it was. */
@@ -133,7 +136,10 @@ export class Guard {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       result.then(
-        () => this.#step(() => resolve(ERRNO.SUCCESS)),
+        () => {
+          this.#waited();
+          this.#step(() => resolve(ERRNO.SUCCESS));
+        },
         (error) => {
           if (this.#exit !== undefined) return;
           try {

@@ -18,6 +18,7 @@ import { linkImports } from './imports.ts';
 import type { P1Context } from './p1/context.ts';
 import { contextOf, fillTable, limitsOf } from './world.ts';
 
+const WAITS_A_LOOK = 16;
 const NO_ROOM = 'Cannot start the guest: this process has no address space left for its memories';
 
 /** So long after growth was refused a trap is still because of it, if the guest did not wait: it may have unwound, or printed something. */
@@ -55,9 +56,10 @@ class Host implements Wasi {
     this.#options = options;
     this.#limits = limitsOf(options);
     this.#task = options.task ?? soloTask(this.#limits);
-    this.#guard = new Guard(this.#task);
+    this.#guard = new Guard(this.#task, { waited: () => this.#lookAtMemory() });
     this.#account = new MemoryAccount({
       limitBytes: this.#limits.memoryBytes,
+      held: () => this.#table.heldBytes,
       over: (limit) => this.#guard.end(overLimitExit(limit)),
       refused: () => {
         this.#refused = { waits: this.#guard.waits, cpuNanos: this.#guard.cpuNanos };
@@ -212,6 +214,11 @@ class Host implements Wasi {
   #enter(entry: WebAssembly.ExportValue, args: readonly unknown[] = []): Promise<unknown> {
     const call = WebAssembly.promising(entry);
     return this.#guard.enter(() => call(...args));
+  }
+
+  /** Now and then: it looks at every descriptor. What a wait can add is bounded. */
+  #lookAtMemory(): void {
+    if (this.#options.control !== undefined && this.#guard.waits % WAITS_A_LOOK === 0) this.#account.check();
   }
 
   #failure(error: unknown): Exit {

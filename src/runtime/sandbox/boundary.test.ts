@@ -1,5 +1,6 @@
 /** What stands around a sandbox that the node's rights can build, seen from outside; and what happens where it cannot stand. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -127,5 +128,40 @@ describe('processes of pods’ own', () => {
     await runtime.kill(second.id, 'SIGKILL');
     await runtime.wait(second.id);
     await endAll(runtime);
+  });
+});
+
+describe('a Node without node:ffi', () => {
+  function start(options: string): string {
+    const code = `
+      import { createRuntime } from ${JSON.stringify(new URL('./mod.ts', import.meta.url).href)};
+      import { makePlace, scripted } from ${JSON.stringify(new URL('../scripted.suite.ts', import.meta.url).href)};
+      await using place = makePlace();
+      try {
+        const runtime = await createRuntime({ dataDir: place.dataDir, warm: 0, ${options} });
+        const spec = scripted(place.dataDir, 'print up , exit 4');
+        await runtime.create(spec);
+        await runtime.start(spec.id);
+        const { exit } = await runtime.wait(spec.id);
+        const walls = Object.values(runtime.sandboxes()[0].walls).filter(Boolean).length;
+        const listeners = [{ name: 'http', address: '127.0.0.1', port: 1, fd: 0 }];
+        const refused = await runtime.create(scripted(place.dataDir, 'exit 0', { listeners })).catch(({ code }) => code);
+        await runtime.release({ tenant: 'blue', isolation: 'tenant' });
+        await runtime[Symbol.asyncDispose]();
+        console.log(exit.code, walls, refused);
+      } catch (error) {
+        console.log(error.code);
+      }`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '--no-experimental-ffi' },
+    });
+    return stdout.trim() || stderr;
+  }
+
+  it('starts no guest', () => assert.equal(start(''), 'RUNTIME_NO_WALLS'));
+
+  it('starts those that are trusted, with no wall and no listener', () => {
+    assert.equal(start('insecureTrustedGuests: true'), '4 0 RUNTIME_NO_WALLS');
   });
 });

@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { type Clock, messageOf } from '#kit';
-import { shortUnixPath } from '#kit/os';
+import { ffiAvailable, shortUnixPath } from '#kit/os';
 import type { WorkloadState } from '../../contract.ts';
 import { isRuntimeErrorCode, runtimeError } from '../errors.ts';
 import { encodeFrame, FrameReader } from '../protocol/frames.ts';
@@ -33,6 +33,7 @@ interface Waiting {
 /** Made once: each abort without a reason makes an exception with a stack of its own. */
 const IN_TIME = new Error('in time');
 const HELLO_MS = 20_000;
+const BIND_MS = 50;
 /** Longer than the largest module compiles; a request that takes longer has gone astray. */
 const ANSWER_MS = 60_000;
 
@@ -45,7 +46,7 @@ export class Link {
   #ended = false;
 
   static async open(options: LinkOptions): Promise<Link> {
-    const socket = await connected(options.path);
+    const socket = await patientlyConnected(options);
     const reader = new FrameReader();
     const opening = Promise.withResolvers<Link>();
     let link: Link | undefined;
@@ -183,6 +184,20 @@ function greet(socket: Socket, message: unknown): Hello {
   }
   socket.write(encodeFrame({ version }));
   return hello;
+}
+
+/** Without node:ffi no socket can be inherited: the sandbox binds its own, a while after it was started. */
+async function patientlyConnected({ path, clock }: LinkOptions): Promise<Socket> {
+  for (let waited = 0; ; waited += BIND_MS) {
+    try {
+      return await connected(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const isEarly = code === 'ENOENT' || code === 'ECONNREFUSED';
+      if (ffiAvailable() || !isEarly || waited >= HELLO_MS) throw error;
+      await clock.sleep(BIND_MS);
+    }
+  }
 }
 
 function connected(path: string): Promise<Socket> {

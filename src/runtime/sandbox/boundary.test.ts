@@ -100,6 +100,31 @@ describe('a sandbox of a node that may change users', { skip: !asRoot && 'this p
   });
 });
 
+describe('a sandbox that was started with fewer walls than are demanded now', {
+  skip: !asRoot && 'there is no other',
+}, () => {
+  it('keeps its guests when it is taken over, and gets no new ones', async () => {
+    await using place = makePlace();
+    const nobody = { first: 0xffff_fff0, last: 0xffff_ffff };
+    const before = await createRuntime({ dataDir: place.dataDir, warm: 0, users: nobody, demanded: [] });
+    const old = await begin(before, scripted(place.dataDir, 'print up , forever'));
+    const pid = pidOf(before, 'blue');
+    await before[Symbol.asyncDispose]();
+    const runtime = await createRuntime({ dataDir: place.dataDir, warm: 0 });
+    assert.equal(pidOf(runtime, 'blue'), pid);
+    const spec = await begin(runtime, scripted(place.dataDir, 'print new , forever'));
+    await logged(spec, 'new');
+    const found = runtime.sandboxes().filter(({ tenant }) => tenant === 'blue');
+    assert.deepEqual(found.map(({ walls, workloads }) => [walls['uid'], workloads]).sort(), [
+      [false, 1],
+      [true, 1],
+    ]);
+    await runtime.kill(old.id, 'SIGKILL');
+    assert.equal((await runtime.wait(old.id)).exit.code, 137);
+    await endAll(runtime);
+  });
+});
+
 describe('demanded walls', () => {
   it('that cannot stand keep every guest from starting, and say which', async () => {
     await using place = makePlace();

@@ -115,6 +115,8 @@ export class Sandboxes {
       this.#remove(sandbox);
       return;
     }
+    // A pod's own folders may be removed and made again, as after a restart of the node, and what was granted is the old ones.
+    if (sandbox.record.isolation === 'pod') return void this.#endAndRemove(sandbox, 'its pod has nothing in it');
     const wait = {};
     this.#lingering.set(sandbox, wait);
     this.#options.clock.sleep(LINGER_MS, { signal: this.#stop.signal }).then(
@@ -268,6 +270,14 @@ export class Sandboxes {
     }
   }
 
+  /** It was started by a node that demanded less: its guests go on until they end, and no new one comes. */
+  async #retire(sandbox: Sandbox, missing: readonly string[]): Promise<void> {
+    if (sandbox.record.tenant === undefined) return this.#endAndRemove(sandbox, 'it stands without demanded walls');
+    const { id: name, tenant } = sandbox.record;
+    this.#options.log.warn('A sandbox gets no new guests: it stands without demanded walls', { name, tenant, missing });
+    this.emptied(sandbox);
+  }
+
   async #takeOverOne(folder: SandboxFolder): Promise<void> {
     const record = folder.read();
     if (record === undefined || record.id !== folder.id) return folder.remove();
@@ -281,9 +291,12 @@ export class Sandboxes {
       return sandbox.bury(`the node could not take it over (${messageOf(error)})`);
     }
     for (const [key, state] of sandbox.workloads) this.#options.changed(key, state);
+    const missing = sandbox.missing(this.#options.demanded);
+    if (missing.length > 0) return this.#retire(sandbox, missing);
     if (record.tenant !== undefined) this.#placed.set(ownerKey(record), Promise.resolve(sandbox));
     else if (!this.#warm.adopt(sandbox)) await this.#endAndRemove(sandbox, 'there was another warm one');
-    if (record.tenant !== undefined) this.emptied(sandbox);
+    if (record.isolation === 'pod' && sandbox.workloads.size === 0) await this.#endAndRemove(sandbox, 'it was empty');
+    else if (record.tenant !== undefined) this.emptied(sandbox);
   }
 }
 

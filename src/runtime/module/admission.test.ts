@@ -74,6 +74,21 @@ describe('Admission', { timeout: 60_000 }, () => {
     assert.ok(statSync(path).size > 0);
   });
 
+  it('keeps no more on disk than it may, and makes again what was removed', async () => {
+    await using place = makePlace();
+    await using admission = new Admission({ ...defaults, dataDir: place.dataDir, mostKeptBytes: 100_000 });
+    const folder = join(place.dataDir, 'modules');
+    for (const digest of ['aa', 'bb', 'cc']) await admission.executable({ digest: `sha256:${digest}`, path: SCRIPTED });
+    const kept = () =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.wasm'))
+        .map((name) => name.slice(0, 2));
+    assert.deepEqual(kept().sort(), ['cc']);
+    const { path } = await admission.executable({ digest: 'sha256:aa', path: SCRIPTED });
+    assert.ok(statSync(path).size > 0);
+    assert.deepEqual(kept(), ['aa']);
+  });
+
   it('gives the original to those that run in a process of their own, with the reason', async () => {
     await using place = makePlace();
     const path = join(place.dataDir, 'threads.wasm');

@@ -3,7 +3,7 @@
  * verdict in `modules/<hex>.json`, the rewritten module in `modules/<hex>.<rewriter version>.wasm`, read-only. The module is written before
  * the verdict that speaks of it; a verdict whose module is not there whole, or of another version, is none.
  */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, messageOf } from '#kit';
 import type { Verdict, WorkloadSpec } from '../contract.ts';
@@ -20,6 +20,8 @@ export interface AdmissionOptions {
   /** Milliseconds for one module. */
   readonly patienceMs?: number;
   readonly idleMs?: number;
+  /** Bytes of rewritten modules that are kept on disk; those that were not used for longest go first. */
+  readonly mostKeptBytes?: number;
 }
 
 /** What a sandbox is to be given. */
@@ -32,16 +34,19 @@ export interface Executable {
 /** Its first number grows when the same module may get another verdict. */
 const VERSION = `2.${REWRITER_VERSION}`;
 const MAX_MODULE_BYTES = 512 * 1024 * 1024;
+const MOST_KEPT_BYTES = 1024 * 1024 * 1024;
 
 type Module = WorkloadSpec['module'];
 
 export class Admission {
   readonly #directory: string;
   readonly #examiner: Examiner;
+  readonly #mostKeptBytes: number;
   readonly #known = new Map<string, Promise<Verdict>>();
   #line: Promise<unknown> = Promise.resolve();
 
-  constructor({ dataDir, ...options }: AdmissionOptions) {
+  constructor({ dataDir, mostKeptBytes = MOST_KEPT_BYTES, ...options }: AdmissionOptions) {
+    this.#mostKeptBytes = mostKeptBytes;
     this.#directory = join(dataDir, 'modules');
     this.#examiner = new Examiner({ patienceMs: 30_000, idleMs: 5000, ...options });
   }
@@ -66,8 +71,14 @@ export class Admission {
       throw moduleError(code as RefusalCode, `Cannot run the module: ${message}`);
     }
     if (execution.class === 'process') return { path: module.path, execution };
-    if ((await sizeOf(path)) === undefined) {
-      // Somebody took the file away under a node that runs.
+    // Used now: the last to be removed where there is no room.
+    const now = new Date();
+    const isThere = await utimes(path, now, now).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) {
+      // It was removed for room, or somebody took it away under a node that runs.
       this.#known.delete(module.digest);
       verdict = await this.admit(module, options);
     }
@@ -128,7 +139,10 @@ export class Admission {
   async #keep({ verdict, rewrittenBytes }: Admitted, written: string): Promise<void> {
     const path = this.#path(verdict.digest, 'json');
     await this.#removeOthers(verdict.digest, written);
-    if (rewrittenBytes > 0) await rename(written, this.#rewritten(verdict.digest));
+    if (rewrittenBytes > 0) {
+      await this.#makeRoom(rewrittenBytes);
+      await rename(written, this.#rewritten(verdict.digest));
+    }
     const aside = `${path}.${process.pid}.new`;
     try {
       await using file = await open(aside, 'w', 0o600);
@@ -141,6 +155,19 @@ export class Admission {
     }
   }
 
+  /** A removed one is made again when it is asked for; sandboxes that have it open keep it. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const names = (await readdir(this.#directory)).filter((name) => name.endsWith('.wasm'));
+    const files = await Promise.all(names.map((name) => fileAt(join(this.#directory, name))));
+    const known = files.filter((file) => file !== undefined).sort((a, b) => a.usedAt - b.usedAt);
+    let held = known.reduce((sum, { size }) => sum + size, bytes);
+    for (const { path, size } of known) {
+      if (held <= this.#mostKeptBytes) return;
+      await rm(path, { force: true });
+      held -= size;
+    }
+  }
+
   /** What other versions of the rewriter left, and processes that ended in between. Sandboxes that have such a file open keep it. */
   async #removeOthers(digest: string, written: string): Promise<void> {
     const prefix = this.#path(digest, '');
@@ -149,6 +176,13 @@ export class Admission {
       if (path.startsWith(prefix) && path !== written) await rm(path, { force: true });
     }
   }
+}
+
+async function fileAt(path: string): Promise<{ path: string; size: number; usedAt: number } | undefined> {
+  return stat(path).then(
+    ({ size, mtimeMs }) => ({ path, size, usedAt: mtimeMs }),
+    () => undefined,
+  );
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

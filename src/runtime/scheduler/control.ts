@@ -11,7 +11,7 @@ export const WORD = {
   armed: 2,
   /** How many others are ready. */
   ready: 3,
-  /** Microseconds that tasks had the thread since it began; wraps. */
+  /** Microseconds by the clock that tasks had the thread since it began, whether or not it had a processor; wraps. */
   busy: 4,
 } as const;
 

@@ -100,7 +100,7 @@ export class LoopScheduler implements Scheduler {
     this.#current = undefined;
     words[WORD.turn] = ((words[WORD.turn] ?? 0) + 1) | 0;
     task.used += used;
-    this.#total += used;
+    this.#total += now - this.#began;
     words[WORD.busy] = (this.#total / 1000) | 0;
     this.#ran += used;
     this.#queue.charge(task.place, used, now);

@@ -11,7 +11,7 @@ const TICKS_ALONE = 2;
 /** Fewer turns in a tick are not worth a timer that runs on. */
 const FEW_TURNS = 8;
 /** The busy share forgets within about this time. */
-const BUSY_MS = 300;
+const BUSY_MS = 100;
 
 export interface InterrupterClock {
   readonly now: () => number;

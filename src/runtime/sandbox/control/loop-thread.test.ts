@@ -312,7 +312,7 @@ describe('memory', { timeout: 60_000 }, () => {
       ],
     };
     const { reason, message } = await thread.wait(await thread.start(source, { limits: { memoryBytes: MIB } }));
-    assert.equal(reason, 'OOMKilled', message);
+    assert.equal(reason, 'OOMKilled', message ?? '');
     assert.equal((await thread.wait(await thread.start(source, { limits: { memoryBytes: 2 * MIB } }))).code, 0);
   });
 

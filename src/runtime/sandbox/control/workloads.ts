@@ -13,6 +13,7 @@ import type { WireSpec } from '../protocol/messages.ts';
 import type { Inbox } from './inbox.ts';
 import type { LoopEvents, LoopThread } from './loop-thread.ts';
 import { Loops } from './loops.ts';
+import { chooseToEnd, type Figures } from './pressure.ts';
 
 interface HeldListener {
   readonly name: string;
@@ -124,7 +125,26 @@ export class Workloads {
     if (workload === undefined || workload.state.phase === 'exited' || workload.ending) return;
     if (signal !== 'SIGKILL' && ((await taken(workload, signal)) || workload.spec.onTerm === 'grace')) return;
     const number = SIGNAL_NUMBERS[signal];
-    const exit: Exit = { code: 128 + number, signal: number, reason: 'Error' };
+    await this.#end(workload, { code: 128 + number, signal: number, reason: 'Error' });
+  }
+
+  /** Ends one guest where the process has too little memory for all: see pressure.ts. */
+  async relieve(figures: Figures): Promise<void> {
+    const running = [...this.#workloads.values()].filter(({ state, ending }) => state.phase === 'running' && !ending);
+    const candidates = await Promise.all(
+      running.map(async ({ spec: { key, limits } }) => {
+        const stats = (await this.stats(key).catch(() => undefined)) as { memoryBytes?: number } | undefined;
+        return { key, limits, memoryBytes: stats?.memoryBytes ?? 0 };
+      }),
+    );
+    const workload = this.#workloads.get(chooseToEnd(candidates, figures) ?? '');
+    if (workload === undefined || workload.ending) return;
+    const message = 'The guest was ended: its sandbox had no memory left, and it stood first by class and size';
+    await this.#end(workload, { code: 137, signal: 9, reason: 'OOMKilled', message });
+  }
+
+  async #end(workload: Workload, exit: Exit): Promise<void> {
+    const { key } = workload.spec;
     workload.killedWith = exit;
     const reason = `'${workload.spec.label}' had to be killed while a guest that never waits held the thread of both`;
     await workload.created.catch(() => {});

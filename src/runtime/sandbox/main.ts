@@ -4,10 +4,12 @@
  */
 import { fstatSync, ftruncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
 import { messageOf } from '#kit';
-import { ffiAvailable, refuseSystemCalls, startTimeOf } from '#kit/os';
+import { endWithin, ffiAvailable, refuseSystemCalls, startTimeOf } from '#kit/os';
 import { Connections } from './control/connection.ts';
 import { Inbox } from './control/inbox.ts';
+import { boundOf } from './control/pressure.ts';
 import { Workloads } from './control/workloads.ts';
 import { launched, NO_WALLS_EXIT, type SandboxConfig } from './launch.ts';
 import type { Request } from './protocol/messages.ts';
@@ -15,6 +17,7 @@ import { VERSIONS } from './protocol/version.ts';
 
 /** A sandbox without node and without a live guest is of no use to anybody; its exits are on disk. */
 const LONELY_MS = 60_000;
+const PRESSURE_MS = 2000;
 const MOST_LOG_BYTES = 1024 * 1024;
 
 const { config, walls, controlFd, descriptorsFd } = launched<SandboxConfig>();
@@ -120,6 +123,8 @@ process.on('SIGTERM', () => {
   if (!connections.connected) process.exit(143);
 });
 process.on('SIGHUP', () => {});
+// A loop thread whose helper hangs in the kernel cannot be joined.
+process.on('exit', () => endWithin(1000));
 process.on('SIGINT', () => {});
 
 /** The node bounds this process's output while it runs; while it is away, nobody else does. */
@@ -137,6 +142,18 @@ setInterval(() => {
   else if (Date.now() - lonelySince > LONELY_MS) process.exit(0);
   boundLog();
 }, 10_000).unref();
+
+let relieving = false;
+const boundBytes = boundOf(totalmem());
+setInterval(() => {
+  if (relieving || workloads.alive === 0) return;
+  const residentBytes = process.memoryUsage.rss();
+  if (residentBytes <= boundBytes) return;
+  relieving = true;
+  void workloads.relieve({ residentBytes, boundBytes }).finally(() => {
+    relieving = false;
+  });
+}, PRESSURE_MS).unref();
 
 if (config.assigned) void workloads.warm();
 if (controlFd === undefined) server.listen(config.controlPath);

@@ -21,6 +21,7 @@ export {
 } from './beneath.ts';
 export { type CgroupPlaces, type CgroupTree, findCgroups, type GroupLimits } from './cgroup.ts';
 export { type Become, becomeUser, CAPABILITY, mayBecome, type UserRange } from './credentials.ts';
+export { endWithin } from './deadline.ts';
 export {
   acceptPackets,
   connectPackets,

@@ -6,8 +6,9 @@
  * A call cannot be taken back from the kernel: who gave up on it lets it be, and what comes of it late is closed by its caller's
  * continuation (`DescriptorTable.add`).
  */
-import { Worker } from 'node:worker_threads';
+import { isMainThread, Worker } from 'node:worker_threads';
 import { type Clock, entryUrl, systemClock } from '#kit';
+import { endWithin } from '#kit/os';
 import type { Blocking, BlockingName } from './blocking.ts';
 import { fail } from './errno.ts';
 
@@ -46,6 +47,10 @@ const DEFAULTS = { most: 16, mostOfLane: 4, hangsAfterMs: 2000, idleMs: 5000, cl
 /** What a helper needs is small, and its stack is Node's. */
 const RESOURCES = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
+/** A process whose helper hangs would never end by itself. */
+let guarded = false;
+const EXIT_MS = 500;
+
 class HelperThread {
   job: Job | undefined;
   /** When it began with its job, or to rest. */
@@ -53,7 +58,7 @@ class HelperThread {
   readonly #worker: Worker;
 
   constructor({ answered, ended }: { answered: (answer: Answer) => void; ended: () => void }) {
-    this.#worker = new Worker(entryUrl('offload'), { resourceLimits: RESOURCES, stdin: false });
+    this.#worker = new Worker(entryUrl('offload'), { resourceLimits: RESOURCES, execArgv: ['--no-warnings'] });
     this.#worker.on('message', answered);
     this.#worker.on('error', ended);
     this.#worker.on('exit', ended);
@@ -138,6 +143,10 @@ export class Offload {
   }
 
   #add(): HelperThread {
+    if (isMainThread && !guarded) {
+      guarded = true;
+      process.once('exit', () => endWithin(EXIT_MS));
+    }
     const thread = new HelperThread({
       answered: (answer) => this.#answered(thread, answer),
       ended: () => this.#ended(thread),

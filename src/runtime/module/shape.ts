@@ -7,7 +7,7 @@
 export const ENGINE = 'wasmlet:engine';
 
 /** Grows with every change of what the rewriter writes; part of the rewritten file's name. */
-export const REWRITER_VERSION = 2;
+export const REWRITER_VERSION = 3;
 
 /** First argument of the injected `grow`. */
 export const GROW = { memory: 0, table: 1 } as const;

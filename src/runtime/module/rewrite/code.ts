@@ -3,7 +3,9 @@
  * growth and bulk instructions. What does not change is copied in runs. The bytes have been validated by the engine before.
  *
  * Where checks stand, so that no code runs long without one: at each loop head; at the entry of a function that calls outside of loops, or
- * is not small; and in straight code after each `STRETCH` bytes. A small function without calls and loops has none: its caller's is near.
+ * is not small; and in code without loops after each `STRETCH` bytes. A check within a block counts in that block alone, since a branch may
+ * pass it by; that of a loop's head counts behind the loop too, since there is no other way in. A small function that
+ * calls nothing outside of loops has none at its entry: its caller's is near.
  */
 import { BinaryError, type Reader } from '../binary.ts';
 import type { Helpers } from './added.ts';
@@ -14,8 +16,8 @@ import { Unsupported } from './unsupported.ts';
 import { OP } from './words.ts';
 
 /** Bytes of code in a row, all of them executed, that pass without a check. */
-const STRETCH = 8192;
-/** Bytes of a function that has neither loops nor calls and needs no check. */
+const STRETCH = 1 << 14;
+/** Bytes of a function that calls nothing outside of loops and needs no check of its own. */
 const SMALL_FUNCTION = 1024;
 /** Blocks within each other. */
 const DEEPEST = 100_000;
@@ -50,6 +52,8 @@ const K = Object.fromEntries(IMMEDIATES.map((it) => [it, kind(it)])) as Record<I
 /** From this on, instructions become calls of added functions. */
 const FIRST_REPLACED = K['memory.grow'];
 const PLAIN = tableOf(0) ?? new Uint8Array();
+/** `else`, `catch`, `catch_all`: what follows is not behind what stands above it in the block. */
+const BEGINS_AGAIN = new Set([0x05, 0x07, 0x19]);
 const LOOP = 1;
 const BLOCK = 0;
 
@@ -85,7 +89,7 @@ export class CodeRewriter {
     this.#branches.length = 0;
     const counted = this.#walk(reader, { output: this.#body, checked: true });
     if (reader.at !== end) throw new BinaryError(`a function's code does not end with its body, at byte ${reader.at}`);
-    const guarded = counted.calls > counted.callsInLoops || (bodyBytes > SMALL_FUNCTION && counted.loops === 0);
+    const guarded = counted.calls > counted.callsInLoops || bodyBytes > SMALL_FUNCTION;
     const check = guarded ? (this.#plan.helpers?.check ?? []) : [];
     output.u32(code - start + check.length + this.#body.length);
     output.copy(this.#bytes, { from: start, to: code });
@@ -116,6 +120,8 @@ export class CodeRewriter {
     let loopStart = 0;
     let innerStart = 0;
     open.length = 0;
+    // For each open block, where the last check stood that was passed before it.
+    const checks: number[] = [];
 
     const check = (at: number) => {
       output.copy(bytes, { from: copied, to: at });
@@ -152,9 +158,11 @@ export class CodeRewriter {
       if (!checked && immediates >= FIRST_REPLACED) throw new Unsupported('it has a constant expression that is none');
       switch (immediates) {
         case K.none:
+          if (BEGINS_AGAIN.has(opcode)) lastCheck = checks.at(-1) ?? lastCheck;
           break;
         case K.leb:
           reader.skipLeb();
+          if (BEGINS_AGAIN.has(opcode)) lastCheck = checks.at(-1) ?? lastCheck;
           break;
         case K['leb leb']:
           reader.skipLeb();
@@ -169,6 +177,7 @@ export class CodeRewriter {
         case K.block:
           reader.skipLeb();
           open.push(BLOCK);
+          checks.push(lastCheck);
           if (open.length > DEEPEST)
             throw new Unsupported(`its code has more than ${DEEPEST} blocks within each other`);
           break;
@@ -184,12 +193,14 @@ export class CodeRewriter {
           if (depth === 2) innerStart = at;
           if (checked) check(reader.at);
           lastCheck = reader.at;
+          checks.push(lastCheck);
           break;
         case K.end:
           if (open.length === 0) {
             output.copy(bytes, { from: copied, to: reader.at });
             return counted;
           }
+          lastCheck = checks.pop() ?? lastCheck;
           if (open.pop() === LOOP) {
             if (depth === 1) counted.loopBytes += reader.at - loopStart;
             if (depth === 2) counted.innerLoopBytes += reader.at - innerStart;
@@ -199,6 +210,7 @@ export class CodeRewriter {
         case K.delegate:
           reader.skipLeb();
           open.pop();
+          lastCheck = checks.pop() ?? lastCheck;
           break;
         case K.call:
         case K.function: {
@@ -234,6 +246,7 @@ export class CodeRewriter {
           reader.skipLeb();
           skipCatches(reader);
           open.push(BLOCK);
+          checks.push(lastCheck);
           if (open.length > DEEPEST)
             throw new Unsupported(`its code has more than ${DEEPEST} blocks within each other`);
           break;

@@ -118,7 +118,7 @@ export class Checker {
     const done = this.#lines(seen, 'done');
     const wanted = made.kind === 'job' ? 0 : 3;
     if (exit?.exitCode === wanted) {
-      if (done !== undefined && done !== 1)
+      if (done !== undefined && done !== 1 && (this.#lines(seen, 'starts') ?? 0) > 0)
         this.lose(`${key} ended with ${wanted} and its guest was done ${done} times`);
     } else if (!KILLED.has(exit?.exitCode)) {
       this.lose(`${key} is ${phase} with ${exit?.exitCode} (${exit?.message ?? ''}); its guest ends with ${wanted}`);

@@ -2,7 +2,7 @@
  * A sandbox: the control thread. It speaks with the node, keeps the table of workloads and watches the loop thread on which
  * the guests live. It was started by the launcher, behind its walls, with its sockets open; it outlives the node.
  */
-import { fstatSync, ftruncateSync, writeFileSync } from 'node:fs';
+import { existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { totalmem } from 'node:os';
 import { messageOf } from '#kit';
@@ -139,7 +139,8 @@ function boundLog(): void {
 let lonelySince = Date.now();
 setInterval(() => {
   if (connections.connected || workloads.alive > 0) lonelySince = Date.now();
-  else if (Date.now() - lonelySince > LONELY_MS) process.exit(0);
+  // Without its folder no node knows of it, nor ever will: one that was killed while it started this.
+  else if (Date.now() - lonelySince > LONELY_MS || !existsSync(config.exitsDirectory)) process.exit(0);
   boundLog();
 }, 10_000).unref();
 

@@ -8,7 +8,7 @@ import { rotatedOf } from '../../log/file.ts';
 import type { ExitedInstance } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { podError } from '../errors.ts';
-import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
+import { type Change, type EffectContext, seenOf, tell, withContainer } from './context.ts';
 import { portsOf } from './ports.ts';
 import { capabilitiesOf, workloadOf } from './workload.ts';
 
@@ -84,13 +84,11 @@ export function failed(
   return withContainer(context, at.container, { waiting, pulled: false });
 }
 
-/** One earlier try is kept, for `logs --previous`; the runtime's record of it is not needed any more. */
+/** One earlier log is kept, for `logs --previous`. What the runtime knows of that try goes when its exit stands on disk: see `start`. */
 async function forgetOld(
   context: EffectContext,
   { container, attempt }: { container: string; attempt: number },
 ): Promise<void> {
-  if (attempt === 0) return;
-  await context.dependencies.runtime.delete(idOf(context, container, attempt - 1));
   if (attempt < 2) return;
   const log = context.places.log(container, attempt - 2);
   for (const path of [log, ...(await rotatedOf(log))]) await rm(path, { force: true });

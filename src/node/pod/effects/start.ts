@@ -9,6 +9,8 @@ export async function start(context: EffectContext, action: Extract<Action, { do
   const { container, attempt } = action;
   try {
     await writeCheckpoint(places.checkpoint, { pod, observed });
+    // Not before: a node that is killed in between would not know how it ended.
+    if (attempt > 0) await dependencies.runtime.delete(idOf(context, container, attempt - 1));
     await dependencies.runtime.start(idOf(context, container, attempt));
   } catch (error) {
     return failed(context, action, error, { reason: 'RunContainerError' });

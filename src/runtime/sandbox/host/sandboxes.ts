@@ -43,6 +43,8 @@ export class Sandboxes {
   /** By workload: where it is. */
   readonly #homes = new Map<string, Sandbox>();
   readonly #warm: WarmSandboxes;
+  /** Those of an earlier node process. */
+  readonly #found = new WeakSet<Sandbox>();
   /** The newest wait of each empty sandbox; a later one starts it anew. */
   readonly #lingering = new WeakMap<Sandbox, object>();
   readonly #stop = new AbortController();
@@ -115,8 +117,9 @@ export class Sandboxes {
       this.#remove(sandbox);
       return;
     }
-    // A pod's own folders may be removed and made again, as after a restart of the node, and what was granted is the old ones.
-    if (sandbox.record.isolation === 'pod') return void this.#endAndRemove(sandbox, 'its pod has nothing in it');
+    // After a restart the folders of a pod may be removed and made again, and what was granted are the old ones.
+    if (sandbox.record.isolation === 'pod' && this.#found.has(sandbox))
+      return void this.#endAndRemove(sandbox, 'its pod has nothing in it');
     const wait = {};
     this.#lingering.set(sandbox, wait);
     this.#options.clock.sleep(LINGER_MS, { signal: this.#stop.signal }).then(
@@ -283,6 +286,7 @@ export class Sandboxes {
     if (record === undefined || record.id !== folder.id) return folder.remove();
     const sandbox = new Sandbox(folder, record, this.#context());
     this.#all.add(sandbox);
+    this.#found.add(sandbox);
     if (!sandbox.isAlive) return sandbox.bury('it ended while the node was away');
     try {
       await sandbox.connect();

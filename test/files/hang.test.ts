@@ -21,9 +21,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cString, ffiAvailable, mountOf, OPEN, pointerTo, SYS, syscall, systemError } from '#kit/os';
-import { Offload } from '../../src/runtime/wasi/core/offload.ts';
-import { signalExit } from '../../src/runtime/wasi/exit.ts';
-import { type Argument, Caller, NOT_MADE } from '../../src/runtime/wasi/p1/caller.ts';
+import { type Argument, Caller, NOT_MADE, Offload, signalExit } from '#runtime/wasi/testing';
 
 const skip = ffiAvailable() && existsSync('/dev/fuse') ? false : 'no /dev/fuse or no node:ffi';
 const FSYNC_RIGHTS = 66n;

@@ -18,9 +18,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import type { WasiOptions } from '../contract.ts';
-import { ERRNO, type ErrnoName } from '../core/errno.ts';
-import { type Argument, Caller, NOT_MADE, type Snapshot } from './caller.ts';
+import { ERRNO } from '../core/errno.ts';
+import { Caller, NOT_MADE, type Snapshot } from './caller.ts';
 import { SIGNATURES } from './signatures.ts';
+import { PATH_CASES } from './twin.paths.ts';
+import { type Case, DIR, FIXED, NONE, noDescriptor, OUT, READ, WRITE } from './twin.world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'wasmlet-twin-'));
 const data = join(root, 'data');
@@ -41,48 +43,8 @@ beforeEach(() => {
   symlinkSync('../..', join(data, 'up'));
 });
 
-/** Descriptors of the world: 0 to 2 are streams, 3 may be changed, 4 is read-only. */
-const DIR = 3;
-const FIXED = 4;
-const NONE = 99;
-/** Outside of the guest's memory. */
-const OUT = 0xffff_fff0;
-const READ = 2n;
-const WRITE = 64n;
-const LONG_NAME = 'x'.repeat(300);
-
-type Case = readonly [errno: ErrnoName, args: (guest: Caller) => readonly Argument[]];
-
-/** The same errors of every function that takes a path as descriptor, address, length. */
-function pathErrors(args: (guest: Caller, fd: number, path: readonly [number, number]) => readonly Argument[]): Case[] {
-  const path = (errno: ErrnoName, text: string | Uint8Array, fd = DIR): Case => [
-    errno,
-    (guest) => args(guest, fd, guest.bytes(text)),
-  ];
-  return [
-    path('BADF', 'file', NONE),
-    path('BADF', 'file', 1),
-    path('PERM', '../outside'),
-    path('PERM', '/etc/passwd'),
-    path('PERM', 'up/x/y'),
-    path('NOENT', ''),
-    path('NOENT', 'missing/x'),
-    path('NOTDIR', 'file/x'),
-    path('LOOP', 'loop/x'),
-    path('NAMETOOLONG', LONG_NAME),
-    path('NAMETOOLONG', 'x/'.repeat(3000)),
-    path('ILSEQ', new Uint8Array([0x66, 0xff])),
-    path('INVAL', 'a\0b'),
-    ['FAULT', (guest) => args(guest, DIR, [OUT, 64])],
-  ];
-}
-
-/** What every function answers for a descriptor that is not there. */
-function noDescriptor(...rest: readonly Argument[]): Case {
-  return ['BADF', () => [NONE, ...rest]];
-}
-
 const CASES: Readonly<Record<string, readonly Case[]>> = {
+  ...PATH_CASES,
   args_get: [
     ['SUCCESS', (g) => [g.space(64), g.space(64)]],
     ['FAULT', (g) => [OUT, g.space(64)]],
@@ -264,109 +226,6 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ['BADF', (g) => [DIR, g.space(8)]],
     ['FAULT', (g) => [g.open('file'), OUT]],
     ['BADF', (g) => [NONE, g.space(8)]],
-  ],
-  path_create_directory: [
-    ['SUCCESS', (g) => [DIR, ...g.bytes('made')]],
-    ['EXIST', (g) => [DIR, ...g.bytes('folder')]],
-    ['EXIST', (g) => [DIR, ...g.bytes('file')]],
-    ['ROFS', (g) => [FIXED, ...g.bytes('made')]],
-    ...pathErrors((_, fd, path) => [fd, ...path]),
-  ],
-  path_filestat_get: [
-    ['SUCCESS', (g) => [DIR, 0, ...g.bytes('file'), g.space(64)]],
-    ['SUCCESS', (g) => [DIR, 1, ...g.bytes('link'), g.space(64)]],
-    ['SUCCESS', (g) => [DIR, 0, ...g.bytes('loop'), g.space(64)]],
-    ['LOOP', (g) => [DIR, 1, ...g.bytes('loop'), g.space(64)]],
-    ['INVAL', (g) => [DIR, 2, ...g.bytes('file'), g.space(64)]],
-    ['FAULT', (g) => [DIR, 0, ...g.bytes('file'), OUT]],
-    ...pathErrors((g, fd, path) => [fd, 0, ...path, g.space(64)]),
-  ],
-  path_filestat_set_times: [
-    ['SUCCESS', (g) => [DIR, 1, ...g.bytes('file'), 1n, 2n, 5]],
-    ['INVAL', (g) => [DIR, 1, ...g.bytes('file'), 1n, 2n, 12]],
-    ['INVAL', (g) => [DIR, 4, ...g.bytes('file'), 1n, 2n, 5]],
-    ['ROFS', (g) => [FIXED, 1, ...g.bytes('file'), 1n, 2n, 5]],
-    ...pathErrors((_, fd, path) => [fd, 1, ...path, 1n, 2n, 5]),
-  ],
-  path_link: [
-    ['SUCCESS', (g) => [DIR, 0, ...g.bytes('file'), DIR, ...g.bytes('hard')]],
-    ['EXIST', (g) => [DIR, 0, ...g.bytes('file'), DIR, ...g.bytes('one')]],
-    ['INVAL', (g) => [DIR, 1, ...g.bytes('file'), DIR, ...g.bytes('hard2')]],
-    ['PERM', (g) => [DIR, 0, ...g.bytes('folder'), DIR, ...g.bytes('hard3')]],
-    ['ROFS', (g) => [DIR, 0, ...g.bytes('file'), FIXED, ...g.bytes('hard4')]],
-    ['BADF', (g) => [DIR, 0, ...g.bytes('file'), NONE, ...g.bytes('hard5')]],
-    ...pathErrors((g, fd, path) => [fd, 0, ...path, DIR, ...g.bytes('other')]),
-  ],
-  path_open: [
-    ['SUCCESS', (g) => [DIR, 1, ...g.bytes('file'), 0, READ, 0n, 0, g.space(4)]],
-    ['SUCCESS', (g) => [DIR, 1, ...g.bytes('new'), 5, WRITE, 0n, 1, g.space(4)]],
-    ['SUCCESS', (g) => [FIXED, 1, ...g.bytes('file'), 0, READ, 0n, 0, g.space(4)]],
-    ['NOENT', (g) => [DIR, 1, ...g.bytes('missing'), 0, READ, 0n, 0, g.space(4)]],
-    ['EXIST', (g) => [DIR, 1, ...g.bytes('file'), 5, READ, 0n, 0, g.space(4)]],
-    ['EXIST', (g) => [FIXED, 1, ...g.bytes('file'), 5, READ, 0n, 0, g.space(4)]],
-    ['NOTDIR', (g) => [DIR, 1, ...g.bytes('file'), 2, READ, 0n, 0, g.space(4)]],
-    ['ISDIR', (g) => [DIR, 1, ...g.bytes('folder'), 0, WRITE, 0n, 0, g.space(4)]],
-    ['LOOP', (g) => [DIR, 0, ...g.bytes('link'), 0, READ, 0n, 0, g.space(4)]],
-    ['INVAL', (g) => [DIR, 1, ...g.bytes('x'), 3, READ, 0n, 0, g.space(4)]],
-    ['INVAL', (g) => [DIR, 1, ...g.bytes('file'), 16, READ, 0n, 0, g.space(4)]],
-    ['INVAL', (g) => [DIR, 1, ...g.bytes('file'), 0, READ, 0n, 32, g.space(4)]],
-    ['INVAL', (g) => [DIR, 2, ...g.bytes('file'), 0, READ, 0n, 0, g.space(4)]],
-    ['ROFS', (g) => [FIXED, 1, ...g.bytes('file'), 0, WRITE, 0n, 0, g.space(4)]],
-    ['ROFS', (g) => [FIXED, 1, ...g.bytes('new'), 1, READ, 0n, 0, g.space(4)]],
-    ['ROFS', (g) => [FIXED, 1, ...g.bytes('file'), 8, READ, 0n, 0, g.space(4)]],
-    ['FAULT', (g) => [DIR, 1, ...g.bytes('file'), 0, READ, 0n, 0, OUT]],
-    ['NOTDIR', (g) => [g.open('file'), 1, ...g.bytes('x'), 0, READ, 0n, 0, g.space(4)]],
-    ...pathErrors((g, fd, path) => [fd, 1, ...path, 0, READ, 0n, 0, g.space(4)]),
-  ],
-  path_readlink: [
-    ['SUCCESS', (g) => [DIR, ...g.bytes('link'), g.space(64), 64, g.space(4)]],
-    ['SUCCESS', (g) => [DIR, ...g.bytes('link'), g.space(64), 2, g.space(4)]],
-    ['INVAL', (g) => [DIR, ...g.bytes('file'), g.space(64), 64, g.space(4)]],
-    ['INVAL', (g) => [DIR, ...g.bytes('folder/'), g.space(64), 64, g.space(4)]],
-    ['FAULT', (g) => [DIR, ...g.bytes('link'), OUT, 64, g.space(4)]],
-    ['FAULT', (g) => [DIR, ...g.bytes('link'), g.space(64), 64, OUT]],
-    ...pathErrors((g, fd, path) => [fd, ...path, g.space(64), 64, g.space(4)]),
-  ],
-  path_remove_directory: [
-    ['SUCCESS', (g) => [DIR, ...g.bytes('empty')]],
-    ['NOTEMPTY', (g) => [DIR, ...g.bytes('folder')]],
-    ['NOTDIR', (g) => [DIR, ...g.bytes('file')]],
-    ['NOENT', (g) => [DIR, ...g.bytes('missing')]],
-    ['INVAL', (g) => [DIR, ...g.bytes('.')]],
-    ['ROFS', (g) => [FIXED, ...g.bytes('folder')]],
-    ...pathErrors((_, fd, path) => [fd, ...path]),
-  ],
-  path_rename: [
-    ['SUCCESS', (g) => [DIR, ...g.bytes('one'), DIR, ...g.bytes('renamed')]],
-    ['SUCCESS', (g) => [DIR, ...g.bytes('renamed'), DIR, ...g.bytes('one')]],
-    ['NOENT', (g) => [DIR, ...g.bytes('missing'), DIR, ...g.bytes('x')]],
-    ['NOTEMPTY', (g) => [DIR, ...g.bytes('empty'), DIR, ...g.bytes('folder')]],
-    ['ISDIR', (g) => [DIR, ...g.bytes('file'), DIR, ...g.bytes('empty')]],
-    ['NOTDIR', (g) => [DIR, ...g.bytes('empty'), DIR, ...g.bytes('file')]],
-    ['INVAL', (g) => [DIR, ...g.bytes('folder'), DIR, ...g.bytes('folder/full/x')]],
-    ['ROFS', (g) => [DIR, ...g.bytes('file'), FIXED, ...g.bytes('x')]],
-    ['ROFS', (g) => [FIXED, ...g.bytes('file'), DIR, ...g.bytes('x')]],
-    ['BADF', (g) => [DIR, ...g.bytes('file'), NONE, ...g.bytes('x')]],
-    ...pathErrors((g, fd, path) => [fd, ...path, DIR, ...g.bytes('other')]),
-  ],
-  path_symlink: [
-    ['SUCCESS', (g) => [...g.bytes('file'), DIR, ...g.bytes('soft')]],
-    ['SUCCESS', (g) => [...g.bytes('nowhere/at/all'), DIR, ...g.bytes('soft2')]],
-    ['EXIST', (g) => [...g.bytes('file'), DIR, ...g.bytes('one')]],
-    ['PERM', (g) => [...g.bytes('/etc'), DIR, ...g.bytes('soft3')]],
-    ['INVAL', (g) => [...g.bytes('a\0b'), DIR, ...g.bytes('soft4')]],
-    ['NOENT', (g) => [...g.bytes(''), DIR, ...g.bytes('soft5')]],
-    ['ROFS', (g) => [...g.bytes('file'), FIXED, ...g.bytes('soft6')]],
-    ['FAULT', (g) => [OUT, 64, DIR, ...g.bytes('soft7')]],
-    ...pathErrors((g, fd, path) => [...g.bytes('file'), fd, ...path]),
-  ],
-  path_unlink_file: [
-    ['SUCCESS', (g) => [DIR, ...g.bytes('three')]],
-    ['SUCCESS', (g) => [DIR, ...g.bytes('link')]],
-    ['ISDIR', (g) => [DIR, ...g.bytes('folder')]],
-    ['NOENT', (g) => [DIR, ...g.bytes('missing')]],
-    ['ROFS', (g) => [FIXED, ...g.bytes('file')]],
-    ...pathErrors((_, fd, path) => [fd, ...path]),
   ],
   poll_oneoff: [
     ['SUCCESS', (g) => [subscription(g, 1), g.space(32), 1, g.space(4)]],

@@ -32,6 +32,8 @@ const CALM_MS = 90_000;
 class Chaos {
   readonly #world: ChaosWorld;
   readonly #random: Random;
+  /** The killer's own numbers, whatever the others do meanwhile. */
+  readonly #fate: Random;
   readonly #log: (line: string) => void;
   readonly #until: number;
   readonly checker: Checker;
@@ -42,6 +44,7 @@ class Chaos {
   constructor(world: ChaosWorld, { seed, milliseconds, log }: ChaosOptions) {
     this.#world = world;
     this.#random = new Random(seed);
+    this.#fate = new Random(seed + 2 ** 20);
     this.#log = log;
     this.#until = performance.now() + milliseconds;
     this.checker = new Checker(world.dataDir);
@@ -145,8 +148,8 @@ class Chaos {
 
   async #killer(): Promise<void> {
     while (!this.#over) {
-      await sleep(300 + this.#random.below(1500));
-      const way = this.#random.below(10);
+      await sleep(300 + this.#fate.below(1500));
+      const way = this.#fate.below(10);
       if (way < 3) await this.#killNode();
       else if (way < 6) this.#killSandbox();
       else if (way < 7) this.#killAdmission();
@@ -157,20 +160,20 @@ class Chaos {
 
   async #killNode(): Promise<void> {
     const { node } = this.#world;
-    const signal = this.#random.oneIn(5) ? 'SIGTERM' : 'SIGKILL';
+    const signal = this.#fate.oneIn(5) ? 'SIGTERM' : 'SIGKILL';
     this.#say(`${signal} the node`);
     // A standalone node that is asked to end takes its guests along.
     if (signal === 'SIGTERM') this.checker.killed(undefined);
     await node.end(signal);
     if (signal === 'SIGTERM') this.checker.killed(undefined);
-    await sleep(this.#random.below(700));
+    await sleep(this.#fate.below(700));
     await node.start();
   }
 
   #killSandbox(): void {
     const sandboxes = this.#world.sandboxes();
     if (sandboxes.length === 0) return;
-    const { pid, tenant } = this.#random.pick(sandboxes);
+    const { pid, tenant } = this.#fate.pick(sandboxes);
     this.#say(`SIGKILL a sandbox of ${tenant ?? 'nobody'}`);
     // The warm one may have become a tenant's in this moment.
     this.checker.killed(tenant);
@@ -187,10 +190,10 @@ class Chaos {
   async #standStill(): Promise<void> {
     const sandboxes = this.#world.sandboxes();
     if (sandboxes.length === 0) return;
-    const { pid, tenant } = this.#random.pick(sandboxes);
+    const { pid, tenant } = this.#fate.pick(sandboxes);
     this.#say(`SIGSTOP a sandbox of ${tenant ?? 'nobody'}`);
     if (!signal(pid, 'SIGSTOP')) return;
-    await sleep(this.#random.below(2500));
+    await sleep(this.#fate.below(2500));
     signal(pid, 'SIGCONT');
   }
 
@@ -199,7 +202,7 @@ class Chaos {
     if (pid === undefined) return;
     this.#say('SIGSTOP the node');
     signal(pid, 'SIGSTOP');
-    await sleep(this.#random.below(2000));
+    await sleep(this.#fate.below(2000));
     signal(pid, 'SIGCONT');
   }
 

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -10,8 +20,11 @@ import {
   listenPackets,
   packetPair,
   peerCredentials,
+  pointerTo,
   receiveDescriptor,
+  SYS,
   sendDescriptor,
+  syscall,
 } from './mod.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wasmlet-os-'));
@@ -90,5 +103,30 @@ describe('listenPackets() and connectPackets()', () => {
 
   it('throw when nobody listens', () => {
     assert.throws(() => connectPackets(join(folder, 'nobody')), { code: 'ENOENT' });
+  });
+});
+
+describe('a packet with two descriptors', () => {
+  it('is refused, and neither stays open', () => {
+    const [here, there] = packetPair();
+    try {
+      const token = new Uint8Array(16);
+      const control = new Uint8Array(24);
+      const view = new DataView(control.buffer);
+      view.setBigUint64(0, 24n, true);
+      view.setInt32(8, 1, true);
+      view.setInt32(12, 1, true);
+      view.setInt32(16, here, true);
+      view.setInt32(20, here, true);
+      const before = readdirSync('/proc/self/fd').length;
+      const vector = new BigUint64Array([pointerTo(token), 16n]);
+      const header = new BigUint64Array([0n, 0n, pointerTo(vector), 1n, pointerTo(control), 24n, 0n]);
+      assert.ok(syscall(SYS.sendmsg, there, pointerTo(header), 0) > 0);
+      assert.throws(() => receiveDescriptor(here), /EPROTO/);
+      assert.equal(readdirSync('/proc/self/fd').length, before);
+    } finally {
+      closeSync(here);
+      closeSync(there);
+    }
   });
 });

@@ -133,11 +133,14 @@ export function receiveDescriptor(socket: number): Packet | undefined | null {
   const view = new DataView(control.buffer);
   const filled = Number(header[5]);
   const carries = filled >= 20 && view.getInt32(8, true) === SOL_SOCKET && view.getInt32(12, true) === SCM_RIGHTS;
-  const descriptor = carries ? view.getInt32(16, true) : -1;
+  // The room for one is padded to that for two, and the kernel fills it.
+  const count = carries ? Math.min(2, Math.floor((Number(view.getBigUint64(0, true)) - 16) / 4)) : 0;
+  const descriptors = Array.from({ length: count }, (_, at) => view.getInt32(16 + 4 * at, true));
+  const [descriptor] = descriptors;
   // Flags: MSG_TRUNC 0x20 and MSG_CTRUNC 0x08 say that there was more than we have room for.
   const cut = (Number(header[6]) & 0x28) !== 0;
-  if (length === TOKEN_BYTES && carries && !cut) return { token, descriptor };
-  if (descriptor >= 0) closeSync(descriptor);
+  if (length === TOKEN_BYTES && descriptor !== undefined && count === 1 && !cut) return { token, descriptor };
+  for (const each of descriptors) closeSync(each);
   throw systemError(71, 'recvmsg');
 }
 

@@ -61,6 +61,8 @@ export class Inbox {
       this.#waiting.delete(oldest[0]);
       closeSync(oldest[1]);
     }
+    const same = this.#waiting.get(token);
+    if (same !== undefined) closeSync(same);
     this.#waiting.set(token, descriptor);
   }
 }

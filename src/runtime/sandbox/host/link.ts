@@ -143,6 +143,8 @@ export class Link {
   }
 
   #take(value: unknown): void {
+    // The rest of a piece in which something ended it.
+    if (this.#ended) return;
     const message = readMessage(value);
     if ('event' in message) return void this.#options.onEvent(message.event, message.workload, message.state);
     const waiting = this.#waiting.get(message.id);

@@ -5,7 +5,7 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
-import { connectPackets, ffiAvailable, receiveDescriptor, signalProcess, startTimeOf } from '#kit/os';
+import { connectPackets, ffiAvailable, signalProcess, startTimeOf } from '#kit/os';
 import type {
   Limits,
   Listener,
@@ -25,6 +25,7 @@ import type { Wall } from '../walls.ts';
 import { Claims, type SandboxGroups } from './groups.ts';
 import { MOST_MISSED, progressOf, watchHeartbeat } from './heartbeat.ts';
 import { Link, type LinkEnd } from './link.ts';
+import { ReceivedDescriptors } from './received.ts';
 import type { SandboxFolder, SandboxRecord } from './record.ts';
 import { wireSpec } from './wire.ts';
 
@@ -42,6 +43,8 @@ export interface SandboxContext {
 const CLAIM_MS = 50;
 /** The heartbeat has its own patience. */
 const FOREVER_MS = 2 ** 31 - 1;
+/** Many times what a sandbox can hold. */
+const MAX_KNOWN = 200_000;
 const PHASES = ['created', 'running', 'exited'] as const;
 const anything: Shape<unknown> = (value) => value;
 
@@ -58,6 +61,7 @@ export class Sandbox {
   #record: SandboxRecord;
   #link: Link | undefined;
   #packets: number | undefined;
+  readonly #received = new ReceivedDescriptors();
   #sequence = 0;
   #state: 'open' | 'detached' | 'ending' | 'gone' = 'open';
   readonly #end = Promise.withResolvers<void>();
@@ -145,6 +149,7 @@ export class Sandbox {
       if (after === undefined) this.#sequence = Math.max(this.#sequence, page.event);
       for (const { workload, state } of page.workloads) known.set(workload, state);
       after = page.more;
+      if (known.size > MAX_KNOWN) throw new RangeError(`it tells of more than ${MAX_KNOWN} workloads`);
     } while (after !== undefined);
     const exits = readExits(this.folder.exits);
     for (const key of [...this.workloads.keys()]) {
@@ -205,14 +210,9 @@ export class Sandbox {
 
   async listenersOf(podUid: string): Promise<readonly Listener[]> {
     const told = await this.#ask({ do: 'listeners', podUid }, listenersShape);
-    const fds = new Map<string, number>();
-    for (;;) {
-      const packet = this.#packets === undefined ? null : receiveDescriptor(this.#packets);
-      if (packet === undefined || packet === null) break;
-      fds.set(Buffer.from(packet.token).toString('hex'), packet.descriptor);
-    }
+    if (this.#packets !== undefined) this.#received.collect(this.#packets);
     return told.flatMap(({ token, name, address, port }) => {
-      const fd = fds.get(token);
+      const fd = this.#received.take(token);
       return fd === undefined ? [] : [{ name, address, port, fd }];
     });
   }
@@ -359,6 +359,7 @@ export class Sandbox {
     this.#link?.close();
     if (this.#packets !== undefined) closeSync(this.#packets);
     this.#packets = undefined;
+    this.#received.close();
   }
 
   async #heartbeat(): Promise<void> {

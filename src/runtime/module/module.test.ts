@@ -5,8 +5,9 @@ import { describe, it } from 'node:test';
 import { SCRIPTED } from '../scripted.suite.ts';
 import { p1Functions } from '../wasi/p1/functions.ts';
 import { PREVIEW1 } from '../wasi/p1/layout.ts';
+import { assemble } from './assemble.suite.ts';
 import { inspect, refusalAt } from './inspect.ts';
-import { limitMemory } from './limits.ts';
+import { limitModule } from './limits.ts';
 import { PROVIDED } from './provided.ts';
 
 const PREAMBLE = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -101,40 +102,82 @@ describe('inspect()', () => {
   });
 });
 
-describe('limitMemory()', () => {
+describe('limitModule()', () => {
   const PAGE = 65536;
+  const MOST = 131_072;
   const withMemory = (...limits: number[]) => wasm(section(5, 1, ...limits), section(7, 1, ...name('m'), 2, 0));
 
-  function grown(bytes: Uint8Array<ArrayBuffer>, limit: number): number {
-    const limited = limitMemory(bytes, limit);
+  function grown(bytes: Uint8Array<ArrayBuffer>, limit?: number): Record<string, number> {
+    const limited = limitModule(bytes, limit);
     assert.ok('bytes' in limited);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(limited.bytes));
-    const memory = exports['m'] as WebAssembly.Memory;
+    return Object.fromEntries(
+      Object.entries(exports).map(([key, it]) => {
+        if (it instanceof WebAssembly.Memory) return [key, most(it, 1) && it.buffer.byteLength / PAGE];
+        return [key, it instanceof WebAssembly.Table ? most(it, 512) && Number(it.length) : 0];
+      }),
+    );
+  }
+
+  function most(it: { grow(delta: number): number }, delta: number): number {
     try {
-      for (;;) memory.grow(1);
+      for (;;) it.grow(delta);
     } catch {
-      return memory.buffer.byteLength / PAGE;
+      return delta > 1 ? most(it, delta / 2) : 1;
     }
   }
 
-  it('stops growth at the limit, whether or not the module has a maximum', () => {
-    assert.equal(grown(withMemory(0, 1), 5 * PAGE + 100), 5);
-    assert.equal(grown(withMemory(1, 1, 100), 5 * PAGE), 5);
-    assert.equal(grown(withMemory(1, 1, 3), 5 * PAGE), 3);
+  it('stops growth of a memory at the limit, whether or not the module has a maximum', () => {
+    assert.deepEqual(grown(withMemory(0, 1), 5 * PAGE + 100), { m: 5 });
+    assert.deepEqual(grown(withMemory(1, 1, 100), 5 * PAGE), { m: 5 });
+    assert.deepEqual(grown(withMemory(1, 1, 3), 5 * PAGE), { m: 3 });
   });
 
   it('says what is needed when the limit is less than the beginning', () => {
-    assert.deepEqual(limitMemory(withMemory(0, 9), 5 * PAGE), { tooSmall: { neededBytes: 9 * PAGE } });
+    const tooSmall = { neededBytes: 9 * PAGE, limitBytes: 5 * PAGE };
+    assert.deepEqual(limitModule(withMemory(0, 9), 5 * PAGE), { tooSmall });
   });
 
   it('shares the limit among several memories', () => {
-    const two = wasm(section(5, 2, 0, 1, 0, 2), section(7, 1, ...name('m'), 2, 0));
-    assert.equal(grown(two, 5 * PAGE), 3);
+    const two = wasm(section(5, 2, 0, 1, 0, 2), section(7, 2, ...name('m'), 2, 0, ...name('n'), 2, 1));
+    assert.deepEqual(grown(two, 5 * PAGE), { m: 2, n: 3 });
+  });
+
+  it('stops growth of tables, limit or not, also of those with an initialiser', () => {
+    assert.deepEqual(grown(assemble({ tables: ['funcref 1'], exports: ['table t'] })), { t: MOST });
+    assert.deepEqual(grown(assemble({ tables: ['externref 1 7'], exports: ['table t'] })), { t: 7 });
+    assert.deepEqual(
+      grown(assemble({ tables: ['funcref 2 900000', 'externref 0'], exports: ['table t', 'table u 1'] })),
+      {
+        t: MOST / 2 + 1,
+        u: MOST / 2 - 1,
+      },
+    );
+    // `ref.func 0`, which stands for all elements.
+    const initialised = wasm(
+      section(1, 1, 0x60, 0, 0),
+      section(3, 1, 0),
+      section(4, 2, 0x40, 0, 0x70, 0, 1, 0xd2, 0, 0x0b, 0x6f, 0, 3),
+      section(7, 3, ...name('t'), 1, 0, ...name('u'), 1, 1, ...name('f'), 0, 0),
+      section(10, 1, 2, 0, 0x0b),
+    );
+    const { t = 0, u = 0 } = grown(initialised, PAGE);
+    assert.deepEqual([t + u, t + 2], [MOST, u]);
+  });
+
+  it('refuses more elements to begin with', () => {
+    const tooSmall = { neededBytes: 200_001 * 24, limitBytes: MOST * 24 };
+    assert.deepEqual(limitModule(assemble({ tables: ['funcref 200000', 'externref 1'] }), undefined), { tooSmall });
+  });
+
+  it('throws for tables that cannot be read', () => {
+    assert.throws(() => limitModule(wasm(section(4, 1, 0x40, 0, 0x70, 0, 1, 0xff, 0x0b)), undefined));
+    assert.throws(() => limitModule(wasm(section(4, 2, 0x70, 0, 1)), undefined));
   });
 
   it('leaves a module without memory, and all else of one with memory, as they are', () => {
-    assert.deepEqual(limitMemory(command, PAGE), { bytes: command });
-    const limited = limitMemory(new Uint8Array(readFileSync(SCRIPTED)), 1 << 30);
+    assert.deepEqual(limitModule(command, PAGE), { bytes: command });
+    const limited = limitModule(new Uint8Array(readFileSync(SCRIPTED)), 1 << 30);
     assert.ok('bytes' in limited && WebAssembly.validate(limited.bytes));
   });
 });

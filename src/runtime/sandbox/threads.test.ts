@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Runtime, WorkloadSpec } from '../contract.ts';
+import { assemble } from '../module/assemble.suite.ts';
 import { logged, logLines, makePlace, scripted } from '../scripted.suite.ts';
 import { createRuntime } from './mod.ts';
 
@@ -63,11 +64,65 @@ describe('a workload with threads', { timeout: 120_000 }, () => {
     assert.equal((await runtime.wait(spec.id)).exit.code, 137);
   });
 
+  it('has no more table elements than others, in no thread, and its process stays', async () => {
+    const tables = join(place.dataDir, 'tables.wasm');
+    writeFileSync(tables, growsTables(['funcref 1']));
+    const module = { digest: 'sha256:tables', path: tables };
+    assert.equal((await runtime.admit(module)).execution?.class, 'process');
+    const spec = await begin('_start', { module });
+    assert.equal((await runtime.wait(spec.id)).exit.code, 7);
+  });
+
+  it('is refused more table elements to begin with', async () => {
+    const tables = join(place.dataDir, 'many.wasm');
+    writeFileSync(tables, growsTables(['funcref 1', 'externref 4000000']));
+    const spec = await begin('_start', { module: { digest: 'sha256:many', path: tables } });
+    const { exit } = await runtime.wait(spec.id);
+    assert.equal(exit.reason, 'OOMKilled');
+    assert.match(exit.message ?? '', /its limit is 3145728/);
+  });
+
   it('has no more memory than its limit', async () => {
     const spec = await begin('grow', { limits: { memoryBytes: 65_536 } });
     assert.equal((await runtime.wait(spec.id)).exit.reason, 'OOMKilled');
   });
 });
+
+/** Four threads, and the first, that grow a table for as long as it grows; ends with the last one's size in 16,384 elements. */
+function growsTables(tables: readonly string[]): Uint8Array {
+  const code = `
+    loop empty
+      ref.null func
+      i32.const 512
+      table.grow 0
+      i32.const -1
+      i32.ne
+      br_if 0
+    end`;
+  const spawn = 'i32.const 0\ncall 0\ndrop\n';
+  const wait = 'loop empty\ni32.const 0\ni32.atomic.load 2 0\ni32.const 4\ni32.lt_u\nbr_if 0\nend\n';
+  return assemble({
+    imports: [
+      { module: 'wasi', name: 'thread-spawn', type: 'i32 -> i32' },
+      { module: 'wasi_snapshot_preview1', name: 'proc_exit', type: 'i32' },
+      { module: 'env', name: 'memory', memory: '1 1 shared' },
+    ],
+    tables,
+    exports: ['memory memory'],
+    functions: [
+      {
+        type: 'i32 i32',
+        export: 'wasi_thread_start',
+        code: `${code}\ni32.const 0\ni32.const 1\ni32.atomic.rmw.add 2 0\ndrop`,
+      },
+      {
+        type: '',
+        export: '_start',
+        code: `${spawn.repeat(4)}${code}\n${wait}table.size 0\ni32.const 16384\ni32.div_u\ncall 1`,
+      },
+    ],
+  });
+}
 
 /** A function of more than a megabyte that begins with no-ops and never ends: plain, in a process of its own. */
 function largeSpinner(): Uint8Array {

@@ -5,14 +5,15 @@
  * It fails closed: what it does not know for certain is `unsupported` with a reason, and what it wrote is validated by the caller.
  * Sections are written one after the other; those that carry no function index are copied as they are.
  */
-import { BinaryError, type Reader, SECTION } from '../binary.ts';
+import { BinaryError, SECTION } from '../binary.ts';
 import type { ModuleFacts } from '../facts.ts';
 import { chooseEager, withEager } from '../optimize.ts';
 import { REWRITER_VERSION, type Shape } from '../shape.ts';
 import { Helpers } from './added.ts';
 import { Calls } from './calls.ts';
-import { type CodePlan, CodeRewriter } from './code.ts';
+import { CodeRewriter } from './code.ts';
 import { writeElements } from './elements.ts';
+import { expressionSkipper } from './expressions.ts';
 import { BranchHints } from './hints.ts';
 import { outlineOf, readerOf } from './outline.ts';
 import { Output } from './output.ts';
@@ -113,24 +114,5 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     facts,
     collected: outline.collected,
     holdsExceptions: outline.holdsExceptions,
-  };
-}
-
-/** Goes past constant expressions, which say nothing that an outline needs. */
-function expressionSkipper(bytes: Uint8Array): (reader: Reader) => void {
-  const nothing = () => {};
-  const plan: CodePlan = {
-    importedFunctions: Number.POSITIVE_INFINITY,
-    helpers: undefined,
-    dataBytes: [],
-    elementCounts: [],
-    called: nothing,
-    referred: nothing,
-  };
-  const output = new Output();
-  const code = new CodeRewriter(bytes, { plan, scratch: output });
-  return (reader) => {
-    output.clear();
-    code.expression(reader, output);
   };
 }

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { isWasmletError, messageOf, systemClock } from '#kit';
 import type { Exit, Limits, Signal } from '../../contract.ts';
 import { shapeOf } from '../../module/instantiate.ts';
+import type { TooSmall } from '../../module/limits.ts';
 import type { Scheduler, Task } from '../../scheduler/mod.ts';
 import {
   createThreadedWorld,
@@ -92,7 +93,7 @@ export class Guest {
     const { spec, context, compiled, wasi } = this.#parts;
     context.started(spec.key, Date.now());
     if (!(compiled instanceof WebAssembly.Module)) {
-      void this.#finish(tooSmallExit(compiled.tooSmall.neededBytes, spec.limits.memoryBytes ?? 0));
+      void this.#finish(tooSmallExit(compiled.tooSmall));
       return;
     }
     wasi.run(compiled, spec.entrypoint).then(
@@ -221,7 +222,7 @@ function serve(fd: number): Promise<Server> {
   });
 }
 
-function tooSmallExit(needed: number, limit: number): Exit {
-  const message = `The module declares ${needed} bytes of memory to begin with; its limit is ${limit}`;
+function tooSmallExit({ neededBytes, limitBytes }: TooSmall): Exit {
+  const message = `The module declares ${neededBytes} bytes of memory to begin with; its limit is ${limitBytes}`;
   return { code: 137, signal: 9, reason: 'OOMKilled', message };
 }

@@ -1,9 +1,9 @@
 /**
  * Compiled modules of a loop thread: one for each digest, shared by all guests that run it whatever their limits, since those are asked for
- * while it runs. A plain module has its memory limit in its bytes, so it is compiled for each. One that no guest uses stays a while: the container that restarts is the one that is created next.
+ * while it runs. A plain module has its limits in its bytes, so it is compiled for each. One that no guest uses stays a while: the container that restarts is the one that is created next.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { limitMemory } from '../../module/limits.ts';
+import { limitModule, type TooSmall } from '../../module/limits.ts';
 import { compileModule } from '../../module/optimize.ts';
 import { rememberSharedMemories } from '../../wasi/mod.ts';
 import { runtimeError } from '../errors.ts';
@@ -20,7 +20,7 @@ export interface ModuleSource {
 
 export type ModuleName = Omit<ModuleSource, 'path' | 'fd'>;
 
-export type Compiled = WebAssembly.Module | { readonly tooSmall: { readonly neededBytes: number } };
+export type Compiled = WebAssembly.Module | { readonly tooSmall: TooSmall };
 
 const MAX_MODULE_BYTES = 512 * 1024 * 1024;
 const UNUSED_KEPT = 8;
@@ -73,8 +73,7 @@ async function compile(source: ModuleSource): Promise<Compiled> {
   const bytes = read(source);
   try {
     if (source.rewritten) return await compileModule(bytes);
-    if (source.memoryBytes === undefined) return rememberSharedMemories(await compileModule(bytes), bytes);
-    const limited = limitMemory(bytes, source.memoryBytes);
+    const limited = limitModule(bytes, source.memoryBytes);
     if ('tooSmall' in limited) return limited;
     return rememberSharedMemories(await WebAssembly.compile(limited.bytes), bytes);
   } catch (error) {

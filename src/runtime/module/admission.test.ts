@@ -65,6 +65,21 @@ describe('Admission', { timeout: 60_000 }, () => {
     }
   });
 
+  it('looks again at a module that was refused before its imports were known', async () => {
+    await using place = makePlace();
+    const module = { digest: 'sha256:aa', path: SCRIPTED };
+    const file = join(place.dataDir, 'modules', 'aa.json');
+    await using first = new Admission({ ...defaults, dataDir: place.dataDir });
+    const verdict = await first.admit(module);
+    const { execution: _, ...found } = verdict;
+    const refusal = { code: 'MODULE_MISSING_IMPORT', message: "it imports 'thread-spawn' of 'wasi'" };
+    const old = { version: `2.${REWRITER_VERSION}`, verdict: { ...found, refusal }, rewrittenBytes: 0 };
+    writeFileSync(file, JSON.stringify(old));
+    await using later = new Admission({ ...defaults, dataDir: place.dataDir });
+    assert.deepEqual(await later.admit(module), verdict);
+    assert.notEqual(JSON.parse(readFileSync(file, 'utf8')).version, old.version);
+  });
+
   it('makes a file anew that went away under it', async () => {
     await using place = makePlace();
     await using admission = new Admission({ ...defaults, dataDir: place.dataDir });

@@ -34,7 +34,7 @@ const context = {
   modules: new Modules(),
   scheduler,
   control: data.control,
-  memories: new MemoryCount(data.memories),
+  memories: new MemoryCount(data.memories, data.mostMemories),
   descriptors: new LogDescriptors(),
   insecureTrustedGuests: data.insecureTrustedGuests,
   started: (key: string, at: number) => send({ started: key, at }),

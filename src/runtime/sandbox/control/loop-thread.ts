@@ -26,6 +26,7 @@ export interface LoopThreadOptions {
   readonly insecureTrustedGuests: boolean;
   /** See `LoopData`. */
   readonly memories: SharedArrayBuffer;
+  readonly mostMemories?: number | undefined;
   /** For one guest alone, whose objects on the engine's heap may take so many bytes. */
   readonly own?: { readonly heapBytes: number } | undefined;
 }
@@ -65,13 +66,14 @@ export class LoopThread {
   #asked = 0;
   #ended = false;
 
-  constructor(events: LoopEvents, { insecureTrustedGuests, memories, own }: LoopThreadOptions) {
+  constructor(events: LoopEvents, { insecureTrustedGuests, memories, mostMemories, own }: LoopThreadOptions) {
     this.#events = events;
     const control = controlMemory();
     this.isOwn = own !== undefined;
     this.#words = wordsOf(control);
     this.interrupter = new Interrupter(this.#words);
-    const data: LoopData = { progress: new SharedArrayBuffer(4), control, memories, insecureTrustedGuests };
+    const progress = new SharedArrayBuffer(4);
+    const data: LoopData = { progress, control, memories, mostMemories, insecureTrustedGuests };
     this.#progress = new Int32Array(data.progress);
     const heapMib = own === undefined ? SHARED_HEAP_MIB : OWN_HEAP_MIB + Math.ceil(own.heapBytes / MIB);
     this.#worker = new Worker(entryUrl('loop'), {

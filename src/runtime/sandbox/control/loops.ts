@@ -13,6 +13,8 @@ export interface LoopsOptions {
   readonly events: (loop: () => LoopThread) => LoopEvents;
   /** Processors. */
   readonly cores?: number;
+  /** Caps of the process, where they are not its own. */
+  readonly most?: { readonly own?: number; readonly memories?: number } | undefined;
 }
 
 /** Threads of guests' own: each costs some 6 MiB before its guest. */
@@ -60,6 +62,11 @@ export class Loops {
     if (at >= 0) this.#shared.splice(at, 1);
   }
 
+  /** Ends every thread and with it every guest. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#shared, ...this.#own].map((loop) => loop.stop()));
+  }
+
   #leastBusy(): LoopThread {
     const cores = this.#options.cores ?? availableParallelism();
     const isBusy = this.#shared.every(({ interrupter }) => interrupter.busy > BUSY);
@@ -75,10 +82,11 @@ export class Loops {
   }
 
   #startOwn(key: string, memoryBytes: number | undefined): LoopThread {
-    if (this.#own.size >= MOST_OWN) {
+    const most = this.#options.most?.own ?? MOST_OWN;
+    if (this.#own.size >= most) {
       throw runtimeError(
         'RUNTIME_FULL',
-        `Cannot create workload '${key}': its sandbox has ${MOST_OWN} threads of guests' own`,
+        `Cannot create workload '${key}': its sandbox has ${most} threads of guests' own`,
         {
           hint: 'Give the pod a sandbox of its own by runtimeClassName: wasmlet-isolated',
         },
@@ -90,10 +98,10 @@ export class Loops {
   }
 
   #start(own?: LoopThreadOptions['own']): LoopThread {
-    const { insecureTrustedGuests, events } = this.#options;
+    const { insecureTrustedGuests, events, most } = this.#options;
     const loop: LoopThread = new LoopThread(
       events(() => loop),
-      { insecureTrustedGuests, memories: this.#memories, own },
+      { insecureTrustedGuests, memories: this.#memories, mostMemories: most?.memories, own },
     );
     return loop;
   }

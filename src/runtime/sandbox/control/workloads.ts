@@ -12,7 +12,7 @@ import { MOST_MEMORIES } from '../loop/memory-count.ts';
 import type { WireSpec } from '../protocol/messages.ts';
 import type { Inbox } from './inbox.ts';
 import type { LoopEvents, LoopThread } from './loop-thread.ts';
-import { Loops } from './loops.ts';
+import { Loops, type LoopsOptions } from './loops.ts';
 import { chooseToEnd, type Figures } from './pressure.ts';
 
 interface HeldListener {
@@ -27,9 +27,9 @@ interface Workload {
   readonly listeners: readonly HeldListener[];
   readonly loop: LoopThread;
   readonly created: Promise<void>;
+  /** Those of now. */
+  limits: Limits;
   state: WorkloadState;
-  /** The exit is decided and on its way to the disk. */
-  ending: boolean;
   /** What the guest is to end with, whatever ends it. */
   killedWith?: Exit;
 }
@@ -39,6 +39,9 @@ export interface WorkloadsOptions {
   readonly inbox: Inbox | undefined;
   readonly insecureTrustedGuests: boolean;
   readonly changed: (event: number, key: string, state: WorkloadState) => void;
+  /** Guests that may be alive at a time; what the process can have where it is not given. */
+  readonly mostGuests?: number | undefined;
+  readonly most?: LoopsOptions['most'];
 }
 
 /** Of the process itself. */
@@ -74,8 +77,8 @@ export class Workloads {
 
   constructor(options: WorkloadsOptions) {
     this.#options = options;
-    const { insecureTrustedGuests } = options;
-    this.#loops = new Loops({ insecureTrustedGuests, events: (loop) => this.#eventsOf(loop) });
+    const { insecureTrustedGuests, most } = options;
+    this.#loops = new Loops({ insecureTrustedGuests, most, events: (loop) => this.#eventsOf(loop) });
   }
 
   /** Number of the last event. */
@@ -101,8 +104,8 @@ export class Workloads {
       listeners: taken.listeners,
       loop,
       created: createOn(loop, spec, taken),
+      limits: spec.limits,
       state: { phase: 'created' },
-      ending: false,
     };
     this.#workloads.set(spec.key, workload);
     this.#alive++;
@@ -117,12 +120,12 @@ export class Workloads {
   async start(key: string): Promise<void> {
     const workload = this.#find(key);
     await workload.created;
-    if (workload.state.phase === 'created' && !workload.ending) await workload.loop.ask({ do: 'start', key });
+    if (workload.state.phase === 'created') await workload.loop.ask({ do: 'start', key });
   }
 
   async kill(key: string, signal: Signal): Promise<void> {
     const workload = this.#workloads.get(key);
-    if (workload === undefined || workload.state.phase === 'exited' || workload.ending) return;
+    if (workload === undefined || workload.state.phase === 'exited') return;
     if (signal !== 'SIGKILL' && ((await taken(workload, signal)) || workload.spec.onTerm === 'grace')) return;
     const number = SIGNAL_NUMBERS[signal];
     await this.#end(workload, { code: 128 + number, signal: number, reason: 'Error' });
@@ -130,15 +133,15 @@ export class Workloads {
 
   /** Ends one guest where the process has too little memory for all: see pressure.ts. */
   async relieve(figures: Figures): Promise<void> {
-    const running = [...this.#workloads.values()].filter(({ state, ending }) => state.phase === 'running' && !ending);
+    const running = [...this.#workloads.values()].filter(({ state }) => state.phase === 'running');
     const candidates = await Promise.all(
-      running.map(async ({ spec: { key, limits } }) => {
+      running.map(async ({ spec: { key }, limits }) => {
         const stats = (await this.stats(key).catch(() => undefined)) as { memoryBytes?: number } | undefined;
         return { key, limits, memoryBytes: stats?.memoryBytes ?? 0 };
       }),
     );
     const workload = this.#workloads.get(chooseToEnd(candidates, figures) ?? '');
-    if (workload === undefined || workload.ending) return;
+    if (workload === undefined) return;
     const message = 'The guest was ended: its sandbox had no memory left, and it stood first by class and size';
     await this.#end(workload, { code: 137, signal: 9, reason: 'OOMKilled', message });
   }
@@ -176,7 +179,9 @@ export class Workloads {
     const workload = this.#find(key);
     await workload.created;
     if (workload.state.phase === 'exited') return false;
-    return (await workload.loop.ask({ do: 'resize', key, limits })) === true;
+    const changed = (await workload.loop.ask({ do: 'resize', key, limits })) === true;
+    if (changed) workload.limits = limits;
+    return changed;
   }
 
   /** A page of states in the order of creation, after the workload named; a page fits into a frame. */
@@ -222,12 +227,10 @@ export class Workloads {
   }
 
   #place(spec: WireSpec, taken: Taken): LoopThread {
-    if (this.alive >= MOST_GUESTS) {
+    const most = this.#options.mostGuests ?? MOST_GUESTS;
+    if (this.alive >= most) {
       closeAll(taken);
-      throw runtimeError(
-        'RUNTIME_FULL',
-        `Cannot create workload '${spec.key}': its sandbox has ${MOST_GUESTS} already`,
-      );
+      throw runtimeError('RUNTIME_FULL', `Cannot create workload '${spec.key}': its sandbox has ${most} already`);
     }
     try {
       return this.#loops.place(spec);
@@ -242,36 +245,41 @@ export class Workloads {
     return this.#loops.warm();
   }
 
+  /** Ends the threads; a sandbox does so by the end of its process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loops[Symbol.asyncDispose]();
+  }
+
   #eventsOf(loop: () => LoopThread): LoopEvents {
     return {
       started: (key, at) => {
         const workload = this.#workloads.get(key);
         if (workload?.state.phase === 'created') this.#change(workload, { phase: 'running', startedAt: at });
       },
-      exited: (key, exit, at) => void this.#exit(key, exit, at),
+      exited: (key, exit, at) => this.#exit(key, exit, at),
       ended: (reason, { outOfMemory }) => {
         this.#loops.ended(loop());
         const message = `The guest was ended: ${reason}`.slice(0, 4000);
         const exit: Exit = { code: 137, signal: 9, reason: outOfMemory ? 'OOMKilled' : 'Error', message };
         for (const workload of this.#workloads.values()) {
           if (workload.loop !== loop()) continue;
-          void this.#exit(workload.spec.key, workload.killedWith ?? exit, Date.now());
+          this.#exit(workload.spec.key, workload.killedWith ?? exit, Date.now());
         }
       },
     };
   }
 
-  async #exit(key: string, exit: Exit, finishedAt: number): Promise<void> {
+  #exit(key: string, exit: Exit, finishedAt: number): void {
     const workload = this.#workloads.get(key);
-    if (workload === undefined || workload.state.phase === 'exited' || workload.ending) return;
-    workload.ending = true;
+    if (workload === undefined || workload.state.phase === 'exited') return;
     const startedAt = workload.state.phase === 'running' ? { startedAt: workload.state.startedAt } : {};
     const state = { phase: 'exited' as const, ...startedAt, finishedAt, exit };
+    // A full disk: the node hears it all the same, and only a crash of both would lose it.
+    const failed = (error: unknown) => console.error(`Cannot write the exit of '${key}': ${messageOf(error)}`);
     try {
-      await writeExit(this.#options.exitsDirectory, key, state);
+      writeExit(this.#options.exitsDirectory, key, state).catch(failed);
     } catch (error) {
-      // A full disk: the node hears it all the same, and only a crash of both would lose it.
-      console.error(`Cannot write the exit of '${key}': ${messageOf(error)}`);
+      failed(error);
     }
     this.#change(workload, state);
   }

@@ -41,5 +41,7 @@ export interface LoopData {
   readonly control: WebAssembly.Memory;
   /** One Int32 for the whole process: memories that its guests have. */
   readonly memories: SharedArrayBuffer;
+  /** How many they may be, where that is not the process's own cap. */
+  readonly mostMemories: number | undefined;
   readonly insecureTrustedGuests: boolean;
 }

@@ -2,10 +2,12 @@
  * What is in a file, by its descriptor: moved between the file and buffers that stay where they are during the call, and its size,
  * its space and its way to the disk. Every function answers a result of 0 or more, or the negated errno.
  */
-import { addressOf, pointerTo, type QuickCalls, quickCalls, type Result, SYS, syscall } from './ffi.ts';
+import { addressOf, pointerTo, type QuickCalls, quickCalls, type Result, SYS, syscall, word } from './ffi.ts';
 
 const IOV_MAX = 1024;
-const RWF_NOWAIT = 0x8;
+const RWF_NOWAIT = 0x8n;
+/** Where the descriptor is. */
+const NOWHERE = 0xffff_ffff_ffff_ffffn;
 /** Address and length of each buffer, 64 bits each, in halves (little-endian): no bigint is made for a call. */
 const vectors = new Uint32Array(new ArrayBuffer(IOV_MAX * 16));
 
@@ -16,7 +18,7 @@ function ready(): NonNullable<typeof scratch> {
   return scratch;
 }
 
-/** Says where buffer number `index` of the next `readVectors` or `writeVectors` is. Its owner keeps it. */
+/** Says where buffer number `index` of the next read or write is. Its owner keeps it. */
 export function putVector(index: number, address: number, length: number): void {
   const at = index * 4;
   vectors[at] = address >>> 0;
@@ -34,29 +36,43 @@ export interface Transfer {
   readonly position: number | undefined;
 }
 
-/** Reads what the kernel has at hand: -EAGAIN when it would have to wait for a disk, -EOPNOTSUPP when it cannot tell. May read less. */
-export function readVectorsNow(fd: number, count: number, position: number): Result {
-  return move(SYS.preadv2, fd, { count, position, flags: RWF_NOWAIT });
+/**
+ * Reads what the kernel has at hand: -EAGAIN when it would have to wait for a disk, -EOPNOTSUPP when it cannot tell. May read less.
+ * `fd` is a `word`; a position is at most 2^63 - 1.
+ */
+export function readVectorsNow(fd: bigint, count: number, position: bigint): Result {
+  const { quick, vectors: address } = scratch ?? ready();
+  if (quick.preadv2 === undefined) return moveSlowly(SYS.preadv2, fd, { count, position, flags: RWF_NOWAIT });
+  return quick.preadv2(fd, address, count === 1 ? 1n : BigInt(count), position, RWF_NOWAIT);
 }
 
 export function readVectors(fd: number, { count, position }: Transfer): Result {
-  return move(SYS.preadv2, fd, { count, position: position ?? -1, flags: 0 });
+  return moveSlowly(SYS.preadv2, word(fd), { count, position: positionOf(position), flags: 0n });
+}
+
+/** As `readVectorsNow`, but waits until it is written, to the kernel's memory on most file systems. */
+export function writeVectorsNow(fd: bigint, count: number, position: bigint): Result {
+  const { quick, vectors: address } = scratch ?? ready();
+  if (quick.pwritev2 === undefined) return moveSlowly(SYS.pwritev2, fd, { count, position, flags: 0n });
+  return quick.pwritev2(fd, address, count === 1 ? 1n : BigInt(count), position, 0n);
 }
 
 export function writeVectors(fd: number, count: number, position: number | undefined): Result {
-  return move(SYS.pwritev2, fd, { count, position: position ?? -1, flags: 0 });
+  return moveSlowly(SYS.pwritev2, word(fd), { count, position: positionOf(position), flags: 0n });
+}
+
+function positionOf(position: number | undefined): bigint {
+  return position === undefined ? NOWHERE : BigInt(position);
 }
 
 interface Move {
   readonly count: number;
-  readonly position: number;
-  readonly flags: number;
+  readonly position: bigint;
+  readonly flags: bigint;
 }
 
-function move(call: number, fd: number, { count, position, flags }: Move): Result {
-  const { quick, vectors: address } = ready();
-  if (position <= 0x7fff_ffff) return quick.oneAddress(call, fd, address, count, position, 0, flags);
-  return syscall(call, fd, address, count, position, 0, flags);
+function moveSlowly(call: number, fd: bigint, { count, position, flags }: Move): Result {
+  return syscall(call, fd, ready().vectors, count, BigInt.asIntN(64, position), 0, flags);
 }
 
 /**
@@ -64,7 +80,7 @@ function move(call: number, fd: number, { count, position, flags }: Move): Resul
  * the filesystem cannot tell. May read less than asked. The buffers stay where they are during the call.
  */
 export function readCached(fd: number, buffers: readonly ArrayBufferView[], position: number): Result {
-  return readVectorsNow(fd, putBuffers(buffers), position);
+  return readVectorsNow(word(fd), putBuffers(buffers), BigInt(position));
 }
 
 function putBuffers(buffers: readonly ArrayBufferView[]): number {

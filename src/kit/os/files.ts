@@ -6,7 +6,7 @@
  * Every function answers a result of 0 or more, or the negated errno.
  */
 import { constants } from 'node:os';
-import { pointerTo, type QuickCalls, quickCalls, type Result, SYS, syscall } from './ffi.ts';
+import { pointerTo, type QuickCalls, quickCalls, type Result, SYS, syscall, word } from './ffi.ts';
 
 /** Bits of `openat2` and the `*at` calls that Node's constants lack. Source: Linux `include/uapi/asm-generic/fcntl.h`, `linux/openat2.h`. */
 const ARM = process.arch === 'arm64';
@@ -35,7 +35,9 @@ const RESOLVE_CACHED = 0x20;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
-const STATX_BASIC = 0x7ff;
+const STATX_BASIC = 0x7ffn;
+const OPENAT2 = BigInt(SYS.openat2);
+const STATX = BigInt(SYS.statx);
 /** A concurrent rename makes the kernel give up with EAGAIN; a hostile neighbour must not keep us here for ever. */
 const TRIES = 64;
 
@@ -45,6 +47,7 @@ const SHORT_PATH = 64;
 const pathA = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
 const pathB = new Uint8Array(new ArrayBuffer(PATH_BYTES + 1));
 const how = new ArrayBuffer(24);
+const HOW_BYTES = BigInt(how.byteLength);
 /** Flags, mode and resolve, 64 bits each, of which the upper halves stay zero (little-endian). */
 const howWords = new Uint32Array(how);
 const stat = new DataView(new ArrayBuffer(256));
@@ -145,8 +148,9 @@ function resolve(directory: number, path: string, { flags, mode, resolve }: How)
   howWords[0] = flags | OPEN.CLOEXEC;
   howWords[2] = mode;
   howWords[4] = resolve;
+  const fd = word(directory);
   for (let tries = 0; ; tries++) {
-    const result = quick.twoAddresses(SYS.openat2, directory, pathAddress, howAddress, how.byteLength, 0, 0);
+    const result = quick.call(OPENAT2, fd, pathAddress, howAddress, HOW_BYTES, 0n);
     if (result !== -constants.errno.EAGAIN || tries === TRIES) return result;
     // Nothing changed meanwhile: the kernel would have to ask somebody.
     if ((resolve & RESOLVE_CACHED) !== 0) return result;
@@ -155,7 +159,7 @@ function resolve(directory: number, path: string, { flags, mode, resolve }: How)
 
 /** Closes a descriptor; what the kernel says of it is final either way. */
 export function closeDescriptor(fd: number): Result {
-  return ready().quick.close(fd);
+  return ready().quick.close(word(fd));
 }
 
 export interface FileStatus {
@@ -186,7 +190,7 @@ function statusAt(directory: number, path: string, flags: number): FileStatus | 
   const { quick, path: pathAddress, stat: statAddress } = ready();
   const bad = putPath(pathA, path);
   if (bad !== 0) return bad;
-  const result = quick.addressThenAddress(SYS.statx, directory, pathAddress, flags, STATX_BASIC, statAddress, 0);
+  const result = quick.call(STATX, word(directory), pathAddress, word(flags), STATX_BASIC, statAddress);
   if (result < 0) return result;
   return {
     device: (BigInt(stat.getUint32(136, true)) << 32n) | BigInt(stat.getUint32(140, true)),
@@ -210,7 +214,7 @@ export function modeOf(fd: number): Result {
     const status = statusOf(fd);
     return typeof status === 'number' ? status : status.mode;
   }
-  const result = quick.fstat(fd, statAddress);
+  const result = quick.fstat(word(fd), statAddress);
   return result < 0 ? result : stat.getUint32(MODE_OFFSET, true);
 }
 

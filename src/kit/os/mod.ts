@@ -39,7 +39,7 @@ export {
   TOKEN_BYTES,
 } from './descriptors.ts';
 export { errnoName, type SystemError, systemError } from './errno.ts';
-export { addressOf, cString, ffiAvailable, pointerTo, type Result, SYS, syscall, threadCpuClock } from './ffi.ts';
+export { addressOf, cString, ffiAvailable, pointerTo, type Result, SYS, syscall, threadCpuClock, word } from './ffi.ts';
 export {
   advise,
   MOST_VECTORS,
@@ -53,7 +53,7 @@ export {
   synchronise,
   truncate,
   writeAt,
-  writeVectors,
+  writeVectorsNow,
 } from './file-data.ts';
 export {
   closeDescriptor,

@@ -5,7 +5,7 @@
  */
 import { fdatasync, fsync, readv, readvSync, writevSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type FileStatus, OPEN, type Result, readVectorsNow, setOpenFlags, writeVectors } from '#kit/os';
+import { type FileStatus, OPEN, type Result, readVectorsNow, setOpenFlags, word, writeVectorsNow } from '#kit/os';
 import {
   ALL_RIGHTS,
   type Buffers,
@@ -41,6 +41,8 @@ export class OpenFile extends Descriptor {
   readonly #file: OpenFileOptions;
   readonly #handle: Handle;
   readonly #fd: number;
+  /** The descriptor as quick calls take it. */
+  readonly #word: bigint;
   /** Regular, and on a file system of this machine: `readHere` and `writeHere` may be tried. */
   readonly here: boolean;
   #flags: number;
@@ -52,6 +54,7 @@ export class OpenFile extends Descriptor {
     this.#file = file;
     this.#handle = file.handle;
     this.#fd = file.handle.fd;
+    this.#word = word(file.handle.fd);
     this.#flags = file.flags;
     this.here = file.filetype === FILETYPE.REGULAR_FILE && file.handle.local;
   }
@@ -93,7 +96,7 @@ export class OpenFile extends Descriptor {
     if (!this.#file.readable) throw fail('BADF');
     if (vectors === 0) return 0;
     if (!this.#cachedReads) return -1;
-    const count = readVectorsNow(this.#fd, vectors, offset === undefined ? this.#position : safe(offset));
+    const count = readVectorsNow(this.#word, vectors, offset === undefined ? BigInt(this.#position) : near(offset));
     if (count > 0 && offset === undefined) this.#position += count;
     // A file system that cannot tell what it has in memory is asked the plain way from now on.
     if (count === -constants.errno.EOPNOTSUPP) this.#cachedReads = false;
@@ -104,7 +107,7 @@ export class OpenFile extends Descriptor {
   writeHere(vectors: number, offset?: bigint): number {
     if (!this.#file.writable) throw fail('BADF');
     if (vectors === 0) return 0;
-    const count = writeVectors(this.#fd, vectors, offset === undefined ? this.#position : safe(offset));
+    const count = writeVectorsNow(this.#word, vectors, offset === undefined ? BigInt(this.#position) : near(offset));
     if (count < 0) throw fail(errnoFromLinux(-count));
     if (offset === undefined) this.#moved(count);
     return count;
@@ -262,4 +265,12 @@ function safe(offset: bigint, error: 'INVAL' | 'FBIG' = 'INVAL'): number {
   const position = Number(offset);
   if (position < 0 || position > Number.MAX_SAFE_INTEGER) throw fail(error);
   return position;
+}
+
+const MOST = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** As `safe`, for calls that take positions as bigints. */
+function near(offset: bigint): bigint {
+  if (offset > MOST) throw fail('INVAL');
+  return offset;
 }

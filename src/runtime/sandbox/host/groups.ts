@@ -29,7 +29,7 @@ export class Claims {
   /** Those that no scheduler can stop. */
   readonly #plain = new Set<string>();
 
-  /** `undefined` for a workload that was taken over from an earlier node. */
+  /** `undefined` for a workload whose limits nobody knows any more. */
   set(key: string, limits: Limits | undefined): void {
     const plain = this.#plain.has(key);
     this.delete(key);
@@ -41,6 +41,10 @@ export class Claims {
   /** The workload runs without checks: its processor limit is the group's to keep. */
   setPlain(key: string): void {
     if (this.#claims.has(key)) this.#plain.add(key);
+  }
+
+  isPlain(key: string): boolean {
+    return this.#plain.has(key);
   }
 
   /** Lifts the processor limit: what is to end should not wait for it. False where there was none. */

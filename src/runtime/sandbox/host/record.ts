@@ -3,7 +3,7 @@
  * writes there): so a node that was killed finds its sandboxes again, and no sandbox decides which process that is.
  *
  *     sandboxes/<id>/record.json   pid and start time, whose it is
- *     sandboxes/<id>/workloads     what was placed there: a line a change, `+key` or `-key`
+ *     sandboxes/<id>/workloads     what was placed there: a line a change, `+key {limits}` (also for new limits) or `-key`
  *     sandboxes/<id>/exits/        written by the sandbox; see exits.ts
  *     sandboxes/<id>/lost/         exits that the node concluded after the sandbox had ended
  *     sandboxes/<id>/{c,d,log}     its two sockets; its own standard output
@@ -25,8 +25,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { workloadName } from '../protocol/messages.ts';
-import { integer, list, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
+import type { Limits } from '../../contract.ts';
+import { limitsShape, workloadName } from '../protocol/messages.ts';
+import { flag, integer, list, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
 
 const MOST_LOG_BYTES = 1024 * 1024;
 const KEPT_LOG_BYTES = 64 * 1024;
@@ -50,6 +51,15 @@ const recordShape = record(
   { open: true },
 );
 export type SandboxRecord = Shaped<typeof recordShape>;
+
+const claimShape = record({ limits: limitsShape, plain: optional(flag) });
+
+/** What a workload may take, as the node that placed it knew. */
+export interface Claim {
+  readonly limits: Limits;
+  /** It runs without checks. */
+  readonly plain?: boolean | undefined;
+}
 
 export class SandboxFolder {
   readonly id: string;
@@ -109,8 +119,9 @@ export class SandboxFolder {
   }
 
   /** Not synced: it must outlive the node, and a machine that stops takes the sandbox with it. */
-  note(change: '+' | '-', key: string): void {
-    appendFileSync(join(this.path, 'workloads'), `${change}${key}\n`, { mode: 0o600 });
+  note(change: '+' | '-', key: string, claim?: Claim): void {
+    const more = claim === undefined ? '' : ` ${JSON.stringify(claim)}`;
+    appendFileSync(join(this.path, 'workloads'), `${change}${key}${more}\n`, { mode: 0o600 });
   }
 
   /** The sandbox's output goes on at the beginning (it appends); what it said last stays beside it. */
@@ -134,8 +145,9 @@ export class SandboxFolder {
     }
   }
 
-  placed(): Set<string> {
-    const keys = new Set<string>();
+  /** With what each may take; undefined where that cannot be read. */
+  placed(): Map<string, Claim | undefined> {
+    const keys = new Map<string, Claim | undefined>();
     let lines: string[] = [];
     try {
       lines = readFileSync(join(this.path, 'workloads'), 'utf8').split('\n').slice(0, -1);
@@ -143,11 +155,20 @@ export class SandboxFolder {
       return keys;
     }
     for (const line of lines) {
-      const key = workloadName(line.slice(1), 'workload');
-      if (line.startsWith('+')) keys.add(key);
+      const [name = '', ...claim] = line.slice(1).split(' ');
+      const key = workloadName(name, 'workload');
+      if (line.startsWith('+')) keys.set(key, claimOf(claim.join(' ')));
       else keys.delete(key);
     }
     return keys;
+  }
+}
+
+function claimOf(json: string): Claim | undefined {
+  try {
+    return claimShape(JSON.parse(json), 'claim');
+  } catch {
+    return undefined;
   }
 }
 

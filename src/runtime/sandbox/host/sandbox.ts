@@ -26,7 +26,7 @@ import { Claims, type SandboxGroups } from './groups.ts';
 import { MOST_MISSED, progressOf, watchHeartbeat } from './heartbeat.ts';
 import { Link, type LinkEnd } from './link.ts';
 import { ReceivedDescriptors } from './received.ts';
-import type { SandboxFolder, SandboxRecord } from './record.ts';
+import type { Claim, SandboxFolder, SandboxRecord } from './record.ts';
 import { wireSpec } from './wire.ts';
 
 export interface SandboxContext {
@@ -70,7 +70,7 @@ export class Sandbox {
     this.folder = folder;
     this.#record = record;
     this.#context = context;
-    for (const key of folder.placed()) this.#place(key);
+    for (const [key, claim] of folder.placed()) this.#place(key, claim);
   }
 
   /** Demanded walls that it does not have, by its own word; the launcher has looked before. */
@@ -78,8 +78,9 @@ export class Sandbox {
     return demanded.filter((wall) => this.#link?.hello.walls[wall] !== true);
   }
 
-  #place(key: string, limits?: Limits): void {
-    this.#claims.set(key, limits);
+  #place(key: string, claim: Claim | undefined): void {
+    this.#claims.set(key, claim?.limits);
+    if (claim?.plain === true) this.#claims.setPlain(key);
     this.#claim();
     this.workloads.set(key, { phase: 'created' });
     const podUid = podOf(key);
@@ -169,9 +170,9 @@ export class Sandbox {
 
   async create(spec: WorkloadSpec, executable: Executable): Promise<void> {
     const key = workloadKey(spec.id);
-    this.folder.note('+', key);
-    this.#place(key, spec.limits);
-    if (executable.execution.class === 'process') this.#claims.setPlain(key);
+    const claim = { limits: spec.limits, plain: executable.execution.class === 'process' };
+    this.folder.note('+', key, claim);
+    this.#place(key, claim);
     try {
       await this.#ask({ do: 'create', spec: this.#wire(spec, executable) }, anything);
       this.#context.changed(key, { phase: 'created' });
@@ -204,6 +205,7 @@ export class Sandbox {
     const changed = await this.#ask({ do: 'resize', workload: key, limits }, flag);
     if (!changed || !this.workloads.has(key)) return changed;
     this.#claims.set(key, limits);
+    this.folder.note('+', key, { limits, plain: this.#claims.isPlain(key) });
     this.#claim();
     return changed;
   }
@@ -262,9 +264,11 @@ export class Sandbox {
       finishedAt: this.#context.clock.now(),
       exit: { code: 137, signal: 9, reason: 'Error', message },
     };
-    await writeExit(this.folder.lost, key, state).catch((error: unknown) => {
+    try {
+      await writeExit(this.folder.lost, key, state);
+    } catch (error) {
       this.#context.log.warn('Cannot write the exit of a workload', { workload: key, error: messageOf(error) });
-    });
+    }
     return state;
   }
 

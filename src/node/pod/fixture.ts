@@ -30,8 +30,8 @@ export interface World extends Disposable {
   /** Answers of the image manager, by image name; anything else is there. */
   readonly images: Map<string, ImageAnswer>;
   manager: IdlePodManager;
-  /** Another node process on the same directory, machine and API. */
-  restart(): Promise<void>;
+  /** Another node process on the same directory, machine and API; not yet `listed`, it has not heard of the API's pods. */
+  restart(options?: { readonly listed?: boolean }): Promise<void>;
   /** Lets everything that is ready happen, and time pass. */
   run(ms?: number): Promise<void>;
 }
@@ -99,10 +99,11 @@ export function createWorld(
     dataDir,
     images,
     manager: start(),
-    async restart() {
+    async restart({ listed = true } = {}) {
       await world.manager.stop({ guests: 'keep' });
       world.manager = start();
       await world.manager.recover();
+      if (!listed) return;
       for (const object of api.objects.values()) if (object.kind === 'Pod') world.manager.update(object);
       world.manager.settled();
       await world.run();

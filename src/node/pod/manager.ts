@@ -78,6 +78,8 @@ class Manager implements IdlePodManager {
   }
 
   remove(pod: Pod): void {
+    // As for `settled`: the next start hears of it from its first list.
+    if (this.#stopped) return;
     const uid = pod.metadata?.uid ?? '';
     this.#finished.delete(uid);
     this.#unconfirmed.delete(uid);
@@ -100,6 +102,8 @@ class Manager implements IdlePodManager {
   }
 
   settled(): void {
+    // A node that stops takes no pods from the list any more, so that none is in it says nothing: they would all be forgotten.
+    if (this.#stopped) return;
     for (const uid of this.#unconfirmed) {
       const worker = this.#workers.get(uid);
       if (worker !== undefined) worker.remove(worker.pod);

@@ -194,6 +194,21 @@ describe('a restarted node', () => {
     assert.deepEqual(world.machine.violations, []);
   });
 
+  it('keeps its pods when it is stopped before it has heard of them, and the first list comes meanwhile', async () => {
+    using world = createWorld();
+    world.api.createPod(podOf());
+    await world.run();
+    await world.restart({ listed: false });
+    const stopped = world.manager.stop({ guests: 'end' });
+    for (const pod of world.api.objects.values()) if (pod.kind === 'Pod') world.manager.update(pod);
+    world.manager.settled();
+    await stopped;
+    await world.restart();
+    await world.run(20_000);
+    assert.equal(world.machine.running.length, 1);
+    assert.equal(world.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount, 1);
+  });
+
   it('ends pods that were deleted meanwhile, and workloads that nobody knows', async () => {
     using world = createWorld();
     world.api.createPod(podOf());

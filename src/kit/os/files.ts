@@ -30,6 +30,7 @@ export const OPEN = {
 
 const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 const RESOLVE_CACHED = 0x20;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -106,15 +107,15 @@ export interface OpenOptions {
   readonly mode?: number | undefined;
   /** Not into another mount: -EXDEV then, too. */
   readonly stay?: boolean | undefined;
+  /** False: a link anywhere in the path answers -ELOOP, wherever it leads. */
+  readonly links?: boolean | undefined;
 }
 
 /** Opens a path at or below `directory`; a link that leaves it answers -EXDEV. */
-export function openBeneath(directory: number, path: string, { flags, mode = 0, stay = false }: OpenOptions): Result {
-  return resolve(directory, path, {
-    flags,
-    mode,
-    resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (stay ? RESOLVE_NO_XDEV : 0),
-  });
+export function openBeneath(directory: number, path: string, options: OpenOptions): Result {
+  const { flags, mode = 0, stay = false, links = true } = options;
+  const more = (stay ? RESOLVE_NO_XDEV : 0) | (links ? 0 : RESOLVE_NO_SYMLINKS);
+  return resolve(directory, path, { flags, mode, resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | more });
 }
 
 /** Whether a path leaves `directory`, from what the kernel knows without asking a file system: -EXDEV if so, 0 if not, -EAGAIN if it cannot say. */

@@ -92,3 +92,4 @@ export {
 } from './process.ts';
 export { refuseRings, refuseSystemCalls } from './seccomp.ts';
 export { boundTo, listenTcp, probeTcp, type TcpAddress } from './sockets.ts';
+export { type NewFile, OpenFolder, Tree } from './tree.ts';

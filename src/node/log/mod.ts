@@ -36,7 +36,7 @@ const NEWLINE = Buffer.from('\n');
 export async function* readLogs(options: LogOptions): AsyncIterable<Uint8Array> {
   const format = new Format(options);
   const { path, root, signal } = options;
-  const files = [...(await rotatedOf(path)), path];
+  const files = [...rotatedOf(root, path), path];
   const start = await startOf(root, files, options.tailLines);
   for (const [at, name] of files.entries()) {
     if (at < start.file || signal.aborted) continue;
@@ -97,7 +97,7 @@ interface Following {
 
 async function* follow(first: OpenFile, { from, format, options }: Following): AsyncGenerator<Uint8Array> {
   const { path, root, signal, clock } = options;
-  using changes = changesOf(dirname(path), { clock, signal });
+  using changes = changesOf({ root, directory: dirname(path) }, { clock, signal });
   let file = first;
   let position = from;
   let splitter = new EntrySplitter();

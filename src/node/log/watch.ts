@@ -1,6 +1,7 @@
 /** Changes of log files: one watcher a directory, however many follow; a poll where the kernel gives none. */
 import { type FSWatcher, watch } from 'node:fs';
 import type { Clock } from '#kit';
+import { Tree } from '#kit/os';
 
 const POLL = 1_000;
 
@@ -17,8 +18,15 @@ export interface Changes extends Disposable {
   next(): Promise<void>;
 }
 
-export function changesOf(directory: string, { clock, signal }: { clock: Clock; signal: AbortSignal }): Changes {
-  const entry = shared.get(directory) ?? { watcher: open(directory), waiting: new Set<() => void>(), users: 0 };
+export interface Watched {
+  /** The tenant's directory, below which no link is followed. */
+  readonly root: string;
+  readonly directory: string;
+}
+
+export function changesOf(watched: Watched, { clock, signal }: { clock: Clock; signal: AbortSignal }): Changes {
+  const { directory } = watched;
+  const entry = shared.get(directory) ?? { watcher: open(watched), waiting: new Set<() => void>(), users: 0 };
   shared.set(directory, entry);
   entry.users++;
   // A change between the last read and `next` must not be slept over.
@@ -55,9 +63,11 @@ export function watchers(): number {
   return shared.size;
 }
 
-function open(directory: string): FSWatcher | undefined {
+function open({ root, directory }: Watched): FSWatcher | undefined {
   try {
-    const watcher = watch(directory, { persistent: false }, () => {
+    // The watch is on what is open now, and stays when the descriptor is closed.
+    using folder = new Tree(root).folder(directory);
+    const watcher = watch(`/proc/self/fd/${folder.fd}`, { persistent: false }, () => {
       for (const onChange of shared.get(directory)?.waiting ?? []) onChange();
     });
     watcher.on('error', () => watcher.close());

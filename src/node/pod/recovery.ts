@@ -6,6 +6,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '#kit';
+import { Tree } from '#kit/os';
 import type { Runtime, WorkloadReport } from '#runtime';
 import { type Checkpoint, readCheckpoints } from './checkpoint.ts';
 import { type ContainerObserved, isAlive, type Observed } from './decide/observed.ts';
@@ -80,23 +81,29 @@ async function endStray(
   }
 }
 
+/** Of a tenant at a start; more go at the next one. */
+const MOST_ORPHANS = 100_000;
+
 /** Directories and links of pods that are not there any more. */
 export async function removeOrphans(dataDir: string, keep: ReadonlySet<string>): Promise<string[]> {
   const removed: string[] = [];
-  async function sweep(folder: string, uidOf: (name: string) => string): Promise<void> {
-    for (const name of await readdir(folder).catch(() => [])) {
-      if (keep.has(uidOf(name))) continue;
-      const path = join(folder, name);
-      await rm(path, { recursive: true, force: true });
-      removed.push(path);
-    }
-  }
   const afterLast = (name: string) => name.slice(name.lastIndexOf('_') + 1);
   for (const tenant of await readdir(join(dataDir, 'tenants')).catch(() => [])) {
-    await sweep(join(dataDir, 'tenants', tenant, 'pods'), (name) => name);
-    await sweep(join(dataDir, 'tenants', tenant, 'logs'), afterLast);
+    const tree = new Tree(join(dataDir, 'tenants', tenant));
+    for (const [folder, uidOf] of [['pods', (name: string) => name] as const, ['logs', afterLast] as const]) {
+      for (const name of tree.names(folder, MOST_ORPHANS)) {
+        if (keep.has(uidOf(name))) continue;
+        await tree.remove(join(folder, name));
+        removed.push(join(tree.root, folder, name));
+      }
+    }
   }
-  await sweep(join(dataDir, 'pods'), (name) => name);
-  await sweep(join(dataDir, 'logs'), afterLast);
+  for (const [folder, uidOf] of [['pods', (name: string) => name] as const, ['logs', afterLast] as const]) {
+    for (const name of await readdir(join(dataDir, folder)).catch(() => [])) {
+      if (keep.has(uidOf(name))) continue;
+      await rm(join(dataDir, folder, name), { recursive: true, force: true });
+      removed.push(join(dataDir, folder, name));
+    }
+  }
   return removed;
 }

@@ -14,6 +14,7 @@ import { writeCheckpoint } from './checkpoint.ts';
 import { type Instance, isAlive, type Observed } from './decide/observed.ts';
 import { isTerminal } from './decide/phase.ts';
 import { type Action, plan, startTimeOf } from './decide/plan.ts';
+import { allocatedPod, type Requests, requestsOf } from './decide/resources.ts';
 import { status } from './decide/status.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
 import { type Change, carryOut, type EffectContext } from './effects/mod.ts';
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly dependencies: PodManagerDependencies;
   readonly volumes: Volumes;
   readonly objects: ObjectSource;
+  /** What the node's other pods were granted. */
+  taken(): Requests;
   /** Asks for another `sync`. */
   push(): void;
   publish(pod: Pod, status: PodStatus): void;
@@ -78,6 +81,12 @@ export class PodWorker {
 
   get observed(): Observed {
     return this.#observed;
+  }
+
+  /** What it was granted of the node. */
+  get requests(): Requests {
+    const ended = this.#observed.lifecycle === 'terminated' || isTerminal(this.#observed.previous.phase);
+    return ended ? { cpuMillis: 0, memoryBytes: 0 } : requestsOf(allocatedPod(this.#pod, this.#observed));
   }
 
   /** Whether anybody was told of this pod: one that is not begun yet may wait for others. */
@@ -167,7 +176,9 @@ export class PodWorker {
     const { signal } = this.#work;
     this.#log.debug('pod action', { ...action });
     const context: EffectContext = {
-      pod: this.#pod,
+      pod: allocatedPod(this.#pod, this.#observed),
+      desired: this.#pod,
+      taken: this.#options.taken,
       observed: this.#observed,
       places: this.places,
       dependencies: this.#options.dependencies,
@@ -247,7 +258,7 @@ export class PodWorker {
 
   #publish(): void {
     if (this.#observed.finished === true) return;
-    const next = status(this.#pod, this.#observed, this.#now());
+    const next = status(allocatedPod(this.#pod, this.#observed), this.#observed, this.#now());
     if (isDeepStrictEqual(next, this.#observed.previous)) {
       if (this.#observed.lifecycle !== 'terminated' || this.#observed.reported === true) return;
     }

@@ -1,5 +1,6 @@
 /** What a volume type promises, and what the volumes of a pod come down to. */
 import type { Clock, Log } from '#kit';
+import type { Tree } from '#kit/os';
 import type { ConfigMap, Pod, Secret, TokenRequestStatus, Volume } from '#kube/types';
 
 /** The objects that volumes and environments are made of. Rejects with the client's errors (`isNotFound`). */
@@ -16,8 +17,10 @@ export interface ObjectSource {
 export interface VolumeContext {
   readonly pod: Pod;
   readonly volume: Volume;
-  /** The volume's own directory; its parent exists. */
+  /** The volume's own directory. */
   readonly path: string;
+  /** The tenant's files, of which it is a part: written to and read through this alone. */
+  readonly tree: Tree;
   readonly objects: ObjectSource;
   /** For downwardAPI. */
   readonly facts: NodeFacts;

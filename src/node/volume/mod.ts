@@ -1,7 +1,9 @@
 /** Volumes of pods: made before the first container, kept while any runs, removed when all have ended. */
+import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { type Clock, type Log, messageOf } from '#kit';
+import { Tree } from '#kit/os';
 import type { Pod } from '#kube/types';
 import { podError } from '../pod/errors.ts';
 import { type PodPlaces, placesOf } from '../pod/places.ts';
@@ -34,7 +36,8 @@ export class Volumes {
   /** Makes or renews them all. Rejects with POD_VOLUME_UNSUPPORTED or POD_VOLUME_FAILED, the kubelet's words as message. */
   async setUp(pod: Pod, facts: NodeFacts): Promise<{ readonly refreshAt: number | undefined }> {
     const places = placesOf(pod, this.#options.dataDir);
-    await mkdir(places.home, { recursive: true });
+    const tree = await treeOf(places);
+    tree.makeFolder(places.home);
     await link(places.link, places.home);
     const { clock, refreshEvery } = this.#options;
     const volumes = pod.spec?.volumes ?? [];
@@ -44,7 +47,7 @@ export class Volumes {
     for (const volume of volumes) {
       const type = volumeTypeOf(volume);
       const path = places.volume(type.plugin, volume.name);
-      const { refreshAt } = await this.#setUpOne(pod, { volume, type, path, facts });
+      const { refreshAt } = await this.#setUpOne(pod, { volume, type, path, tree, facts });
       if (refreshAt !== undefined) times.push(refreshAt);
       if (FOLLOWING.some((field) => volume[field] !== undefined)) times.push(clock.now() + refreshEvery);
     }
@@ -58,17 +61,17 @@ export class Volumes {
       const type = known(() => volumeTypeOf(volume));
       await type?.tearDown?.(places.volume(type.plugin, volume.name));
     }
-    await rm(places.home, { recursive: true, force: true });
+    await new Tree(places.tenant).remove(places.home);
     await rm(places.link, { force: true });
   }
 
   async #setUpOne(
     pod: Pod,
-    { volume, type, path, facts }: { facts: NodeFacts; path: string } & VolumeAndType,
+    { volume, type, path, tree, facts }: { facts: NodeFacts; path: string; tree: Tree } & VolumeAndType,
   ): Promise<{ refreshAt?: number | undefined }> {
     const { objects, clock, log } = this.#options;
     try {
-      return await type.setUp({ pod, volume, path, objects, facts, clock, log });
+      return await type.setUp({ pod, volume, path, tree, objects, facts, clock, log });
     } catch (error) {
       throw mountError(volume.name, error);
     }
@@ -101,6 +104,12 @@ function known<T>(find: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The files of a pod's tenant, which has a root from here on. */
+export async function treeOf({ tenant }: PodPlaces): Promise<Tree> {
+  if (!existsSync(tenant)) await mkdir(tenant, { recursive: true });
+  return new Tree(tenant);
 }
 
 /** A relative link, so that the data directory can be moved as a whole. */

@@ -4,6 +4,7 @@
  */
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
+import { ffiAvailable, Tree } from '#kit/os';
 import type { Container, Pod, VolumeMount } from '#kube/types';
 import type { Mount } from '#runtime';
 import { podError } from '../pod/errors.ts';
@@ -37,7 +38,8 @@ export async function volumeMounts({ pod, container, places, env }: MountsInput)
     const subPath = subPathOf(mount, env);
     mounts.push({
       guestPath: guestPathOf(mount),
-      hostPath: subPath === '' ? root : await inside(root, subPath, { mount, container }),
+      hostPath:
+        subPath === '' ? root : await inside(root, subPath, { mount, container, tree: new Tree(places.tenant) }),
       readOnly: mount.readOnly === true || NODE_WRITES.has(type.field),
     });
   }
@@ -66,29 +68,35 @@ function checked(path: string): string {
   return path;
 }
 
-async function inside(
-  root: string,
-  subPath: string,
-  { mount, container }: { mount: VolumeMount; container: Container },
-): Promise<string> {
-  const fail = (cause?: unknown) =>
-    podError(
+interface Inside {
+  readonly mount: VolumeMount;
+  readonly container: Container;
+  readonly tree: Tree;
+}
+
+async function inside(root: string, subPath: string, { mount, container, tree }: Inside): Promise<string> {
+  const parts = subPath.split('/').filter((one) => one !== '' && one !== '.');
+  try {
+    return ffiAvailable() ? tree.resolve(root, parts) : await insideOfTrusted(root, parts);
+  } catch (cause) {
+    throw podError(
       'POD_CONFIG_INVALID',
       `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`,
-      {
-        cause,
-      },
+      { cause },
     );
+  }
+}
+
+/** Without `node:ffi` every guest is trusted: a link that leaves the volume is refused, one that is put there between two steps is followed. */
+async function insideOfTrusted(root: string, parts: readonly string[]): Promise<string> {
   const realRoot = await realpath(root);
   let at = realRoot;
-  for (const part of subPath.split('/').filter((one) => one !== '' && one !== '.')) {
+  for (const part of parts) {
     const next = join(at, part);
     // One step at a time: a directory is only made below a place that was checked.
     if ((await stat(next).catch(() => undefined)) === undefined) await mkdir(next, { mode: 0o777 }).catch(() => {});
-    at = await realpath(next).catch((error: unknown) => {
-      throw fail(error);
-    });
-    if (at !== realRoot && !at.startsWith(realRoot + sep)) throw fail();
+    at = await realpath(next);
+    if (at !== realRoot && !at.startsWith(realRoot + sep)) throw new RangeError('it leads out of the volume');
   }
   return at;
 }

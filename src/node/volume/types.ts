@@ -1,6 +1,5 @@
 /** The one table of volume types. Another one is a row here and a file or function beside. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
 import type { Volume, VolumeProjection } from '#kube/types';
 import { podError } from '../pod/errors.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
@@ -14,9 +13,8 @@ const emptyDir: VolumeType = {
   field: 'emptyDir',
   plugin: 'empty-dir',
   // medium Memory is a directory too: a guest sees no difference, and a tmpfs would need a right.
-  async setUp({ path }) {
-    await mkdir(path, { recursive: true });
-    await chmod(path, 0o777);
+  async setUp({ path, tree }) {
+    tree.makeFolderWith(path, 0o777);
     return {};
   },
 };
@@ -76,14 +74,14 @@ const current = new Map<string, { readonly signature: string; readonly at: numbe
 /** Milliseconds after which what is on the disk is looked at all the same. */
 const LOOK_AGAIN = 600_000;
 
-async function writeIfNew({ path, clock }: VolumeContext, files: ReadonlyMap<string, Payload>): Promise<void> {
+async function writeIfNew({ path, tree, clock }: VolumeContext, files: ReadonlyMap<string, Payload>): Promise<void> {
   const now = clock.now();
   const hash = createHash('sha256');
   for (const [name, { content, mode }] of files) hash.update(`${name}\0${mode}\0${content.length}\0`).update(content);
   const signature = hash.digest('base64');
   const before = current.get(path);
   if (before?.signature === signature && now - before.at < LOOK_AGAIN && now >= before.at) return;
-  await writeAtomically(path, files, now);
+  await writeAtomically({ tree, path }, files, now);
   current.set(path, { signature, at: now });
 }
 

@@ -3,6 +3,7 @@ import { toTime } from '#kube';
 import type { ContainerStatus, Pod, PodCondition } from '#kube/types';
 import type { Observed } from './observed.ts';
 import { anyMainStarted, type Phase } from './phase.ts';
+import { IN_PROGRESS, PENDING, resizeConditions } from './resize.ts';
 import { isSidecar } from './restart.ts';
 
 /** Whether every declared TCP port of the pod has its socket; see docs/names.md. */
@@ -15,9 +16,11 @@ export const OWNED_CONDITIONS: readonly string[] = [
   'ContainersReady',
   'PodScheduled',
   PORTS_BOUND,
+  PENDING,
+  IN_PROGRESS,
 ];
 
-type Finding = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
+type Finding = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message' | 'observedGeneration'>;
 
 export interface Facts {
   readonly observed: Observed;
@@ -32,6 +35,7 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
   const containersReady = containersReadyOf(pod, facts);
   const ready = observed.network === 'ready' && observed.lifecycle !== 'terminated';
   const found: Finding[] = [
+    ...resizeConditions(pod, observed),
     { type: 'PodReadyToStartContainers', ...(ready ? { status: 'True' } : withoutPlace(observed)) },
     { type: 'Initialized', ...initialized(pod, facts) },
     { type: 'Ready', ...gated(pod, containersReady, foreign) },
@@ -95,8 +99,10 @@ function portsBound({ ports }: Observed): Finding[] {
 /** lastTransitionTime moves only when the status does. */
 function dated(pod: Pod, finding: Finding, { observed, now }: { observed: Observed; now: number }): PodCondition {
   const old = observed.previous.conditions?.find(({ type }) => type === finding.type);
-  const same = old?.status === finding.status && old.lastTransitionTime !== undefined;
-  const generation = pod.metadata?.generation;
+  const isResize = finding.type === PENDING || finding.type === IN_PROGRESS;
+  const stays = old?.status === finding.status && (!isResize || old.reason === finding.reason);
+  const same = stays && old.lastTransitionTime !== undefined;
+  const generation = finding.observedGeneration ?? pod.metadata?.generation;
   return {
     ...finding,
     lastTransitionTime: same ? (old.lastTransitionTime ?? '') : toTime(now),

@@ -19,7 +19,8 @@ export function containerStatus(
   const state = stateOf(pod, container, { kind, seen, ended });
   const shownLast = state.waiting !== undefined && instance?.state === 'exited' ? instance : last;
   const running = state.running !== undefined;
-  const resources = container.resources;
+  // What was granted, and while it runs what it has.
+  const resources = (running ? seen.actuated : undefined) ?? container.resources;
   return {
     name: container.name,
     image: image?.reference ?? container.image ?? '',

@@ -2,7 +2,8 @@
  * What a pod's worker knows when it decides: facts only, no handles. `plan` and `status` are functions of the pod, of
  * this and of the time; the worker's effects make the next one of it. Times are milliseconds since the epoch.
  */
-import type { PodStatus } from '#kube/types';
+import type { PodStatus, ResourceRequirements } from '#kube/types';
+import type { Resize } from './resize.ts';
 
 export type ContainerKind = 'containers' | 'initContainers';
 
@@ -55,6 +56,12 @@ export interface ContainerObserved {
   /** Signals that the newest try was sent, and when. */
   readonly termAt?: number | undefined;
   readonly killAt?: number | undefined;
+  /** What it was granted; absent before its first try. */
+  readonly allocated?: ResourceRequirements | undefined;
+  /** What the runtime was last told. */
+  readonly actuated?: ResourceRequirements | undefined;
+  /** When what the runtime did not take is tried again. */
+  readonly resizeAt?: number | undefined;
 }
 
 export type Cause = 'deleted' | 'removed' | 'finished' | 'deadline' | 'shutdown' | 'rejected';
@@ -95,6 +102,8 @@ export interface Observed {
   /** The final status stands at the API server. */
   readonly reported?: boolean | undefined;
   readonly finished?: boolean | undefined;
+  /** A change of resources that is not done. */
+  readonly resize?: Resize | undefined;
   readonly previous: PodStatus;
 }
 

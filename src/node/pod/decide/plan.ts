@@ -16,6 +16,7 @@ import {
   type Observed,
 } from './observed.ts';
 import { isTerminal } from './phase.ts';
+import { planAllocation, resizeStep } from './resize.ts';
 import { backedOffUntil, durationText, isSidecar, nextBackoff, podText, restarts } from './restart.ts';
 import { outcomePhase } from './status.ts';
 import { askedToEnd, KILL_AGAIN, killAfter } from './termination.ts';
@@ -55,6 +56,8 @@ export type Action =
       readonly reason?: string;
       readonly message?: string;
     }
+  | { readonly do: 'allocate' }
+  | { readonly do: 'resize'; readonly kind: ContainerKind; readonly container: string; readonly attempt: number }
   | { readonly do: 'terminated' }
   | { readonly do: 'cleanup' }
   | { readonly do: 'finish' }
@@ -97,6 +100,8 @@ function planSyncing(pod: Pod, observed: Observed, now: number): Action[] {
   if (observed.volumes === 'none') return [{ do: 'mount' }];
   if (refreshAt !== undefined && now >= refreshAt) return [{ do: 'refresh' }];
   const waits: number[] = refreshAt === undefined ? [] : [refreshAt];
+  const allocation = planAllocation(pod, observed, { now, waits });
+  if (allocation !== undefined) return [allocation];
   const step = nextStep(pod, observed, { now, waits });
   return step === undefined ? waitUntil(pod, observed, waits) : [step];
 }
@@ -136,7 +141,9 @@ interface Step {
 
 function stepOf(pod: Pod, { name, ...container }: Container, { kind, seen, now, waits }: Step): Action | undefined {
   const { instance, waiting } = seen;
-  if (instance?.state === 'running') return undefined;
+  if (instance?.state === 'running') {
+    return resizeStep({ name, ...container }, { kind, seen, graceSeconds: graceOf(pod), now, waits });
+  }
   if (waiting !== undefined && now < waiting.until) {
     if (instance?.state !== 'exited' || restarts(pod, { name, ...container }, { kind, exitCode: instance.exitCode }))
       waits.push(waiting.until);
@@ -149,14 +156,15 @@ function stepOf(pod: Pod, { name, ...container }: Container, { kind, seen, now, 
       : { do: 'pull', kind, container: name };
   }
   if (!restarts(pod, { name, ...container }, { kind, exitCode: instance.exitCode })) return undefined;
-  const until = backedOffUntil(seen, instance);
+  // What was ended to be resized has not failed.
+  const until = seen.termAt === undefined ? backedOffUntil(seen, instance) : undefined;
   if (until !== undefined && now < until) {
     const delay = durationText(seen.backoff?.delay ?? 0);
     const message = `back-off ${delay} restarting failed container=${name} pod=${podText(pod)}`;
     return { do: 'backOff', kind, container: name, until, message };
   }
   if (seen.pulled !== true) return { do: 'pull', kind, container: name };
-  const backoff = nextBackoff(seen, instance, now);
+  const backoff = seen.termAt === undefined ? nextBackoff(seen, instance, now) : seen.backoff;
   return { do: 'create', kind, container: name, attempt: instance.attempt + 1, backoff };
 }
 

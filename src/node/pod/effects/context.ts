@@ -5,11 +5,15 @@ import type { WorkloadId } from '#runtime';
 import type { NodeFacts, ObjectSource } from '../../volume/contract.ts';
 import type { Volumes } from '../../volume/mod.ts';
 import { type ContainerKind, type ContainerObserved, NEVER_SEEN, type Observed } from '../decide/observed.ts';
+import type { Requests } from '../decide/resources.ts';
 import type { PodManagerDependencies } from '../dependencies.ts';
 import type { PodPlaces } from '../places.ts';
 
 export interface EffectContext {
+  /** With the resources that it was granted. */
   readonly pod: Pod;
+  /** With those that are asked for. */
+  readonly desired: Pod;
   readonly observed: Observed;
   readonly places: PodPlaces;
   readonly dependencies: PodManagerDependencies;
@@ -19,6 +23,8 @@ export interface EffectContext {
   readonly images: Map<string, WorkloadImage>;
   /** Aborted when the pod is to end. */
   readonly signal: AbortSignal;
+  /** What the node's other pods were granted. */
+  readonly taken: () => Requests;
   /** How many times network or volumes failed in a row. */
   readonly failures: number;
 }

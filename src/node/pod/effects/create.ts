@@ -1,6 +1,6 @@
 /** A container's next try is made ready: environment, mounts, sockets, then the runtime's `create`. Nothing runs yet. */
-import { rm } from 'node:fs/promises';
 import { messageOf, WasmletError } from '#kit';
+import { Tree } from '#kit/os';
 import { outcomeOf } from '#kube';
 import type { WorkloadImage } from '#oci';
 import { grantRefusal, type Verdict } from '#runtime';
@@ -8,8 +8,9 @@ import { rotatedOf } from '../../log/file.ts';
 import type { ExitedInstance } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { podError } from '../errors.ts';
-import { type Change, type EffectContext, seenOf, tell, withContainer } from './context.ts';
+import { type Change, containerOf, type EffectContext, seenOf, tell, withContainer } from './context.ts';
 import { portsOf } from './ports.ts';
+import { finished } from './resize.ts';
 import { capabilitiesOf, workloadOf } from './workload.ts';
 
 type Create = Extract<Action, { do: 'create' }>;
@@ -35,15 +36,16 @@ export async function create(context: EffectContext, action: Create): Promise<Ch
     await dependencies.runtime.create(spec, { signal: context.signal });
     tell(context, { type: 'Normal', reason: 'Created', message: 'Container created', at: action });
     await forgetOld(context, { container: name, attempt });
-    return { ...change, ...made(context, action, image) };
+    return { ...change, ...finished(context, made(context, action, image)) };
   } catch (error) {
     if (context.signal.aborted) return {};
     return failed(context, action, error);
   }
 }
 
-function made(context: EffectContext, { container, attempt, backoff }: Create, image: WorkloadImage): Change {
+function made(context: EffectContext, { kind, container, attempt, backoff }: Create, image: WorkloadImage): Change {
   const seen = seenOf(context, container);
+  const { resources = {} } = containerOf(context, { kind, container });
   const last: ExitedInstance | undefined = seen.instance?.state === 'exited' ? seen.instance : seen.last;
   return withContainer(context, container, {
     instance: { state: 'created', attempt },
@@ -54,6 +56,9 @@ function made(context: EffectContext, { container, attempt, backoff }: Create, i
     waiting: undefined,
     termAt: undefined,
     killAt: undefined,
+    allocated: resources,
+    actuated: resources,
+    resizeAt: undefined,
   });
 }
 
@@ -91,5 +96,7 @@ async function forgetOld(
 ): Promise<void> {
   if (attempt < 2) return;
   const log = context.places.log(container, attempt - 2);
-  for (const path of [log, ...(await rotatedOf(log))]) await rm(path, { force: true });
+  const { tenant } = context.places;
+  const tree = new Tree(tenant);
+  for (const path of [log, ...rotatedOf(tenant, log)]) await tree.remove(path);
 }

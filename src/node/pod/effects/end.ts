@@ -1,6 +1,7 @@
 /** The end of a pod: signals, then what is left of it here, then the pod itself. */
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { Tree } from '#kit/os';
 import { isConflict, isNotFound, PODS } from '#kube';
 import { systemLinksFor } from '../../log/system-links.ts';
 import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
@@ -85,11 +86,12 @@ export async function finish(context: EffectContext): Promise<Change> {
       if (!isNotFound(error) && !isConflict(error)) return { retryAt: dependencies.clock.now() + RETRY_AFTER };
     }
   }
-  await rm(places.logs, { recursive: true, force: true });
+  const tree = new Tree(places.tenant);
+  await tree.remove(places.logs);
   await rm(places.logsLink, { force: true });
   const links = systemLinksFor(dependencies.dataDir);
   await links?.remove({ folderName: basename(places.logs), logs: places.logs });
-  await rm(dirname(places.container('x')), { recursive: true, force: true });
+  await tree.remove(dirname(places.container('x')));
   await removeCheckpoint(places.checkpoint);
   return { finished: true };
 }

@@ -6,6 +6,7 @@ import { cleanup, finish, kill, terminate } from './end.ts';
 import { mount, refresh } from './mount.ts';
 import { network } from './network.ts';
 import { pull } from './pull.ts';
+import { allocate, resize } from './resize.ts';
 import { backOff, start } from './start.ts';
 
 export type { Change, EffectContext } from './context.ts';
@@ -30,6 +31,10 @@ export async function carryOut(context: EffectContext, action: Action): Promise<
       return kill(context, action);
     case 'terminate':
       return terminate(context, action);
+    case 'allocate':
+      return allocate(context);
+    case 'resize':
+      return resize(context, action);
     case 'terminated':
       return { lifecycle: 'terminated', retryAt: undefined };
     case 'cleanup':

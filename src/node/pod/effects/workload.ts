@@ -1,5 +1,4 @@
 /** A pod's container as the runtime's workload: the one place where Kubernetes' words become the contract's. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isNotFound, milliValueOf, parseQuantity, wholeValueOf } from '#kube';
 import type { Container, Pod } from '#kube/types';
@@ -13,7 +12,7 @@ import {
   type WorkloadSpec,
 } from '#runtime';
 import { systemLinksFor } from '../../log/system-links.ts';
-import { link, volumeMounts } from '../../volume/mod.ts';
+import { link, treeOf, volumeMounts } from '../../volume/mod.ts';
 import type { Action } from '../decide/plan.ts';
 import { environmentOf, invocationOf, type NamedObjects, referencesOf } from '../env.ts';
 import { podError } from '../errors.ts';
@@ -129,8 +128,9 @@ async function terminationLog(
   if (!guestPath.startsWith('/') || guestPath.includes('\0') || mounts.some((mount) => mount.guestPath === guestPath))
     return [];
   const hostPath = terminationFile(places.container(container.name));
-  await mkdir(dirname(hostPath), { recursive: true });
-  await writeFile(hostPath, '', { mode: 0o666 });
+  const tree = await treeOf(places);
+  tree.makeFolder(dirname(hostPath));
+  tree.writeFile(hostPath, { content: '', mode: 0o666 });
   return [{ guestPath, hostPath, readOnly: false }];
 }
 
@@ -144,7 +144,7 @@ async function logPath(
 ): Promise<string> {
   const { places } = context;
   const path = places.log(container, attempt);
-  await mkdir(dirname(path), { recursive: true });
+  (await treeOf(places)).makeFolder(dirname(path));
   await link(places.logsLink, places.logs);
   const { namespace = '', name = '' } = context.pod.metadata ?? {};
   const id = idOf(context, container, attempt);
@@ -152,7 +152,7 @@ async function logPath(
   return path;
 }
 
-function limitsOf({ resources }: Container): Limits {
+export function limitsOf({ resources }: Container): Limits {
   const { memory, cpu } = resources?.limits ?? {};
   // None is the least share, as the kernel has it.
   const request = resources?.requests?.['cpu'] ?? cpu ?? '0';

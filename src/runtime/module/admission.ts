@@ -32,7 +32,7 @@ export interface Executable {
 }
 
 /** Its first number grows when the same module may get another verdict. */
-const VERSION = `3.${REWRITER_VERSION}`;
+const VERSION = `4.${REWRITER_VERSION}`;
 const MAX_MODULE_BYTES = 512 * 1024 * 1024;
 const MOST_KEPT_BYTES = 1024 * 1024 * 1024;
 

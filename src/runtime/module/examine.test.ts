@@ -37,6 +37,26 @@ describe('examine()', () => {
     assert.equal(classOf({ tables: ['funcref 100000', 'funcref 100000'] }), 'thread');
   });
 
+  it('gives a thread of its own to what the engine does in one go, and others would wait for', () => {
+    const nested = (depth: number, block: string): FunctionSource => ({
+      ...START,
+      code: `${`${block} empty\n`.repeat(depth)}${'end\n'.repeat(depth)}`,
+    });
+    assert.equal(classOf({ functions: [nested(2000, 'loop')] }), 'shared');
+    assert.equal(classOf({ functions: [nested(2001, 'loop')] }), 'thread');
+    assert.equal(classOf({ functions: [START, { ...nested(5000, 'block'), export: 'other' }] }), 'thread');
+    const data = (at: number | undefined, count: number) =>
+      Array.from({ length: count }, () => ({ ...(at !== undefined && { at }), bytes: new Uint8Array(1 << 22) }));
+    assert.equal(classOf({ memories: ['100'], data: data(0, 2) }), 'shared');
+    assert.equal(classOf({ memories: ['100'], data: data(0, 3) }), 'thread');
+    assert.equal(classOf({ memories: ['100'], data: data(undefined, 3) }), 'shared');
+    // Of table 0, from 0: 3,000 times function 0.
+    const elements = [0, 0x41, 0, 0x0b, 0xb8, 0x17, ...Array.from({ length: 3000 }, () => 0)];
+    const segments = (count: number) => Array.from({ length: count }, () => elements);
+    assert.equal(classOf({ tables: ['funcref 3000'], elements: segments(43) }), 'shared');
+    assert.equal(classOf({ tables: ['funcref 3000'], elements: segments(44) }), 'thread');
+  });
+
   it('gives a process of its own to shared memory, and to functions too large to compile beside others', () => {
     assert.equal(classOf({ memories: ['1 2 shared'] }), 'process');
     const large = { type: ' -> ', code: 'nop\n'.repeat(1_100_000) };

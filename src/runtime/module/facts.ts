@@ -36,8 +36,10 @@ export interface ModuleFacts {
   readonly functions: number;
   readonly codeBytes: number;
   readonly largestBodyBytes: number;
-  /** Functions with at least one loop; at most the 10,000 with the most bytes in loops. */
+  /** How deep blocks stand in blocks, at most in any function. */
+  readonly deepestBlocks: number;
   /** Functions with a body larger than `LARGE_BODY`, ascending, in the index space of the original module. */
   readonly large: readonly number[];
+  /** Functions with at least one loop; at most the 10,000 with the most bytes in loops. */
   readonly looping: readonly FunctionFacts[];
 }

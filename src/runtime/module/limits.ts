@@ -1,7 +1,8 @@
 /**
  * Limits of a plain module, which asks nobody before it grows, put into its bytes: the maximum in its memory section becomes the limit, so
  * that `memory.grow` answers -1 beyond it, which every allocator knows how to take; and the maximum in its table section becomes what one
- * guest may have of the engine's heap, limit or not, since the engine ends the whole process where that is full. On validated bytes only.
+ * guest may have of the engine's heap, limit or not, since the engine ends the whole process where that is full. What the module says to
+ * the compiler is left out: hints are read where rewritten modules compile, and are the rewriter's alone. On validated bytes only.
  */
 import { type MemoryType, Reader, readMemories, SECTION, type Section, sectionsOf } from './binary.ts';
 import { MOST_TABLE_ELEMENTS } from './heap.ts';
@@ -10,6 +11,8 @@ import { TABLE_WITH_INITIAL } from './rewrite/outline.ts';
 import { TABLE_ELEMENT_BYTES } from './shape.ts';
 
 const PAGE_BYTES = 65536n;
+/** Custom sections that the engine acts on. */
+const HINTS = 'metadata.code.';
 
 export type Limited =
   | { readonly bytes: Uint8Array<ArrayBuffer> }
@@ -23,8 +26,29 @@ export interface TooSmall {
 
 /** Throws BinaryError or Unsupported for tables that cannot be read: such a module is not to be run. */
 export function limitModule(bytes: Uint8Array<ArrayBuffer>, memoryBytes: number | undefined): Limited {
-  const limited = limitTables(bytes);
+  const limited = limitTables(withoutHints(bytes));
   return 'tooSmall' in limited || memoryBytes === undefined ? limited : limitMemory(limited.bytes, memoryBytes);
+}
+
+function withoutHints(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const hints = [...sectionsOf(bytes)].filter((section) => isHint(bytes, section));
+  if (hints.length === 0) return bytes;
+  const result = new Uint8Array(bytes.byteLength - hints.reduce((sum, { start, end }) => sum + end - start, 0));
+  let [from, at] = [0, 0];
+  for (const { start, end } of [...hints, { start: bytes.byteLength, end: bytes.byteLength }]) {
+    result.set(bytes.subarray(from, start), at);
+    at += start - from;
+    from = end;
+  }
+  return result;
+}
+
+function isHint(bytes: Uint8Array, { id, content, end }: Section): boolean {
+  if (id !== SECTION.custom) return false;
+  const reader = new Reader(bytes, { start: content, end });
+  const length = reader.u32();
+  const name = reader.taken(() => reader.skip(length));
+  return Buffer.from(name.subarray(0, HINTS.length)).toString('latin1') === HINTS;
 }
 
 /** Memories: `memoryBytes` in all. */

@@ -175,6 +175,15 @@ describe('limitModule()', () => {
     assert.throws(() => limitModule(wasm(section(4, 2, 0x70, 0, 1)), undefined));
   });
 
+  it('leaves out what the module says to the compiler, wherever it stands', () => {
+    const hints = (kind: string) => section(0, ...name(`metadata.code.${kind}`), 1, 0, 1, 0, 1, 0);
+    const kept = [section(1, 1, 0x60, 0, 0), section(0, ...name('metadata'), 7), section(5, 1, 0, 1)];
+    const [first = [], second = [], third = []] = kept;
+    const [priority, branches] = [hints('compilation_priority'), hints('branch_hint')];
+    const hinted = wasm(priority, first, priority, branches, second, third, branches);
+    assert.deepEqual(limitModule(hinted, undefined), { bytes: wasm(...kept) });
+  });
+
   it('leaves a module without memory, and all else of one with memory, as they are', () => {
     assert.deepEqual(limitModule(command, PAGE), { bytes: command });
     const limited = limitModule(new Uint8Array(readFileSync(SCRIPTED)), 1 << 30);

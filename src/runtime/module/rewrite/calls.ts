@@ -21,6 +21,7 @@ export class Calls {
   #functions = 0;
   #codeBytes = 0;
   #largest = 0;
+  #deepest = 0;
 
   constructor({
     importedFunctions,
@@ -56,6 +57,7 @@ export class Calls {
     const index = this.#imported + this.#functions++;
     this.#codeBytes += one.bodyBytes;
     this.#largest = Math.max(this.#largest, one.bodyBytes);
+    this.#deepest = Math.max(this.#deepest, one.blockDepth);
     if (one.bodyBytes > LARGE_BODY) this.#large.push(index);
     if (one.loops === 0 || this.#looping.length >= MOST_HELD) return;
     this.#looping.push({ index, ...one });
@@ -72,6 +74,7 @@ export class Calls {
         return { ...one, calledFrom, calledFromLoops, escapes: this.#escapes[index] === 1, enteredRarely: rare(index) };
       });
     const [codeBytes, largestBodyBytes] = [this.#codeBytes, this.#largest];
-    return { functions: this.#functions, codeBytes, largestBodyBytes, large: this.#large, looping };
+    const [large, deepestBlocks] = [this.#large, this.#deepest];
+    return { functions: this.#functions, codeBytes, largestBodyBytes, deepestBlocks, large, looping };
   }
 }

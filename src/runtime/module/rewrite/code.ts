@@ -45,6 +45,8 @@ export interface Counted {
   innerLoopBytes: number;
   calls: number;
   callsInLoops: number;
+  /** Blocks within each other, of any kind. */
+  blockDepth: number;
 }
 
 const kind = (immediates: Immediates) => IMMEDIATES.indexOf(immediates);
@@ -113,7 +115,15 @@ export class CodeRewriter {
     const helpers = this.#plan.helpers as Helpers;
     const { importedFunctions, dataBytes, elementCounts, called, referred } = this.#plan;
     const open = this.#open;
-    const counted: Counted = { loops: 0, loopDepth: 0, loopBytes: 0, innerLoopBytes: 0, calls: 0, callsInLoops: 0 };
+    const counted: Counted = {
+      loops: 0,
+      loopDepth: 0,
+      loopBytes: 0,
+      innerLoopBytes: 0,
+      calls: 0,
+      callsInLoops: 0,
+      blockDepth: 0,
+    };
     let depth = 0;
     let copied = reader.at;
     let lastCheck = reader.at;
@@ -155,6 +165,7 @@ export class CodeRewriter {
         immediates = table[code] ?? UNKNOWN;
         if (immediates === UNKNOWN) throw unknown(at, opcode, code);
       }
+      if (open.length > counted.blockDepth) counted.blockDepth = open.length;
       if (!checked && immediates >= FIRST_REPLACED) throw new Unsupported('it has a constant expression that is none');
       switch (immediates) {
         case K.none:

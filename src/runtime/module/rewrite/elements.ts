@@ -15,12 +15,14 @@ export interface ElementOptions {
   readonly importedFunctions: number;
   /** Filled: how many elements each segment has. */
   readonly elementCounts: number[];
+  /** Told how many elements are copied when the module is instantiated, a segment at a time. */
+  readonly copied: (elements: number) => void;
   readonly escapes: (index: number) => void;
 }
 
 /** The section's new content; absent where the module has none. */
 export function writeElements(outline: Outline, options: ElementOptions): Uint8Array | undefined {
-  const { code, importedFunctions, elementCounts, escapes } = options;
+  const { code, importedFunctions, elementCounts, copied, escapes } = options;
   const section = outline.sections.get(SECTION.element);
   const reader = readerOf(outline.bytes, section);
   if (reader === undefined || section === undefined) return undefined;
@@ -40,6 +42,7 @@ export function writeElements(outline: Outline, options: ElementOptions): Uint8A
     const count = reader.u32();
     output.u32(count);
     elementCounts.push(count);
+    if (active) copied(count);
     for (let left = count; left > 0; left--) {
       if ((flags & EXPRESSIONS) !== 0) code.expression(reader, output);
       else {

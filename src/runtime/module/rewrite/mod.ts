@@ -29,6 +29,8 @@ export type Rewritten =
       readonly collected: boolean;
       /** Can keep exceptions, or has some that carry much: they live there too. */
       readonly holdsExceptions: boolean;
+      /** What an instance begins with is copied on the thread that makes it. */
+      readonly copied: { readonly dataBytes: number; readonly elements: number };
     }
   | { readonly unsupported: string };
 
@@ -74,10 +76,14 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     },
     scratch: new Output({ capacity: 1 << 16, most }),
   });
+  let copiedElements = 0;
   const elements = writeElements(outline, {
     code,
     importedFunctions,
     elementCounts,
+    copied: (count) => {
+      copiedElements += count;
+    },
     escapes: (index) => calls.escapes(index),
   });
   // Bodies first: what they need of types and helpers stands in front of them.
@@ -114,5 +120,6 @@ function rewriteModule(bytes: Uint8Array<ArrayBuffer>): Exclude<Rewritten, { uns
     facts,
     collected: outline.collected,
     holdsExceptions: outline.holdsExceptions,
+    copied: { dataBytes: outline.activeDataBytes, elements: copiedElements },
   };
 }

@@ -29,6 +29,8 @@ export interface Outline {
   readonly definedTables: readonly TableShape[];
   /** Bytes of each data segment. */
   readonly dataBytes: readonly number[];
+  /** Of those that are copied when the module is instantiated. */
+  readonly activeDataBytes: number;
 }
 
 const FUNCTION_TYPE = 0x60;
@@ -59,6 +61,7 @@ export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reade
   refuseEngineExports(reader(SECTION.export));
   const memoryTypes = [...imports.memories.map(({ type }) => type), ...ownMemories];
   if (memoryTypes.some(({ shared }) => shared)) throw new Unsupported('it uses shared memory');
+  const data = readDataSegments(reader(SECTION.data), skipExpression);
   return {
     bytes,
     sections,
@@ -80,7 +83,8 @@ export function outlineOf(bytes: Uint8Array<ArrayBuffer>, skipExpression: (reade
     memoryTypes,
     tables,
     definedTables: own.shapes,
-    dataBytes: readDataBytes(reader(SECTION.data), skipExpression),
+    dataBytes: data.map(({ length }) => length),
+    activeDataBytes: data.reduce((sum, { active, length }) => (active ? sum + length : sum), 0),
   };
 }
 
@@ -223,7 +227,12 @@ function refuseEngineExports(reader: Reader | undefined): void {
   });
 }
 
-function readDataBytes(reader: Reader | undefined, skipExpression: (reader: Reader) => void): number[] {
+interface DataSegment {
+  readonly active: boolean;
+  readonly length: number;
+}
+
+function readDataSegments(reader: Reader | undefined, skipExpression: (reader: Reader) => void): DataSegment[] {
   return list(reader, (at) => {
     const flags = at.u32();
     if (flags > 2) throw new BinaryError(`a data segment has unknown flags ${flags}`);
@@ -231,7 +240,7 @@ function readDataBytes(reader: Reader | undefined, skipExpression: (reader: Read
     if (flags !== 1) skipExpression(at);
     const length = at.u32();
     at.skip(length);
-    return length;
+    return { active: flags !== 1, length };
   });
 }
 

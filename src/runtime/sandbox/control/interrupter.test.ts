@@ -98,4 +98,17 @@ describe('Interrupter', () => {
     bench.now += 2000;
     assert.ok(bench.interrupter.busy < 0.01);
   });
+
+  it('knows a thread as busy whose turns are long and counted at their ends', () => {
+    const bench = new Bench();
+    bench.turn(true);
+    let sum = 0;
+    for (let at = 0; at < 3000; at++) {
+      // Turns of 30 ms with 5 ms between them, looked at every 2 ms.
+      if (bench.now % 35 < 2) bench.words[WORD.busy] = (bench.words[WORD.busy] ?? 0) + 30_000;
+      bench.tick();
+      if (at >= 1000) sum += bench.interrupter.busy;
+    }
+    assert.ok(Math.abs(sum / 2000 - 30 / 35) < 0.05);
+  });
 });

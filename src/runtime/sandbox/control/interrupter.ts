@@ -41,7 +41,7 @@ export class Interrupter {
   /** Share of the recent time that guests had the thread, 0 to 1. */
   get busy(): number {
     this.#measure();
-    return this.#busy.share;
+    return Math.min(1, this.#busy.share);
   }
 
   /** How many guests have the thread or wait for it. */
@@ -106,7 +106,8 @@ export class Interrupter {
     const elapsed = now - this.#busy.at;
     if (elapsed < 1) return;
     const counted = this.#words[WORD.busy] ?? 0;
-    const recent = Math.min(1, ((counted - this.#busy.counted) | 0) / 1000 / elapsed);
+    // A turn is counted at its end: one that was longer than this time stands for the times before, in which nothing was counted.
+    const recent = ((counted - this.#busy.counted) | 0) / 1000 / elapsed;
     const weight = 1 - Math.exp(-elapsed / BUSY_MS);
     this.#busy = { at: now, counted, share: this.#busy.share + (recent - this.#busy.share) * weight };
   }

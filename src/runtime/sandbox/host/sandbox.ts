@@ -2,7 +2,7 @@
  * One sandbox as the node sees it: the process, the link to it, and the workloads that were placed there. States only move
  * forward; what the sandbox says of others ends it. When the process is gone, its exit records tell how its workloads ended.
  */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
 import { connectPackets, ffiAvailable, signalProcess, startTimeOf } from '#kit/os';
@@ -348,14 +348,11 @@ export class Sandbox {
     }
   }
 
-  /** What the process said last, for people; its own word, so it decides nothing. */
   #crashNote(): string {
-    try {
-      return readFileSync(join(this.folder.exits, 'crash'), 'utf8').slice(0, 1000);
-    } catch {
-      if (this.#context.groups.endedForMemory(this.#record.id)) return 'the kernel ended it: out of memory';
-      return 'the process is gone';
-    }
+    const note = this.folder.crashNote();
+    if (note !== undefined) return note;
+    if (this.#context.groups.endedForMemory(this.#record.id)) return 'the kernel ended it: out of memory';
+    return 'the process is gone';
   }
 
   #close(): void {

@@ -145,6 +145,10 @@ function merged(old: PodStatus, patch: Record<string, unknown>): PodStatus {
 function mergedConditions(old: readonly PodCondition[], patch: readonly PodCondition[]): PodCondition[] {
   const all = new Map(old.map((condition) => [condition.type, condition]));
   for (const condition of patch) {
+    if ('$patch' in condition) {
+      all.delete(condition.type);
+      continue;
+    }
     const both = Object.entries({ ...all.get(condition.type), ...condition }).filter(([, value]) => value !== null);
     all.set(condition.type, Object.fromEntries(both) as unknown as PodCondition);
   }

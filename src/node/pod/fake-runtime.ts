@@ -5,6 +5,7 @@
 import type { Clock } from '#kit';
 import {
   type Exit,
+  type Limits,
   type Listener,
   type Runtime,
   type Signal,
@@ -13,8 +14,11 @@ import {
   type WorkloadReport,
   type WorkloadSpec,
   type WorkloadState,
+  type WorkloadStats,
   workloadKey,
 } from '#runtime';
+
+type Verb = 'create' | 'start' | 'kill' | 'delete' | 'resize';
 
 interface Workload {
   readonly spec: WorkloadSpec;
@@ -36,8 +40,12 @@ export class FakeMachine {
   /** Every verb in order, for tests that ask for it. */
   readonly calls: string[] = [];
   /** Errors that the next call of a verb throws. */
-  readonly failures = new Map<'create' | 'start' | 'kill' | 'delete', Error>();
+  readonly failures = new Map<Verb, Error>();
   refusal: Verdict['refusal'];
+  /** Bytes that every guest uses: a lower limit is not taken. */
+  used = 0;
+  /** Limits that were changed in place. */
+  readonly limits = new Map<string, Limits>();
   readonly #listeners = new Set<(report: WorkloadReport) => void>();
   readonly #started = new Set<string>();
 
@@ -111,6 +119,19 @@ export class FakeMachine {
     this.workloads.delete(workloadKey(id));
   }
 
+  stats(id: WorkloadId): WorkloadStats | undefined {
+    const running = this.workloads.get(workloadKey(id))?.state.phase === 'running';
+    return running ? { cpuNanos: 0, memoryBytes: this.used, logBytesDropped: 0 } : undefined;
+  }
+
+  resize(id: WorkloadId, limits: Limits): boolean {
+    this.#called('resize', id);
+    if (this.#get(id).state.phase !== 'running') this.violations.push(`resized while not running: ${workloadKey(id)}`);
+    if (limits.memoryBytes !== undefined && limits.memoryBytes < this.used) return false;
+    this.limits.set(workloadKey(id), limits);
+    return true;
+  }
+
   subscribe(listener: (report: WorkloadReport) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -122,7 +143,7 @@ export class FakeMachine {
     return workload;
   }
 
-  #called(verb: 'create' | 'start' | 'kill' | 'delete', id: WorkloadId, more = ''): void {
+  #called(verb: Verb, id: WorkloadId, more = ''): void {
     this.calls.push(`${verb} ${id.container}/${id.attempt}${more}`);
     const failure = this.failures.get(verb);
     this.failures.delete(verb);
@@ -150,8 +171,8 @@ export function createFakeRuntime(machine: FakeMachine): Runtime {
     kill: async (id, signal) => machine.kill(id, signal),
     delete: async (id) => machine.delete(id),
     wait: (id, options) => waitFor(machine, id, options),
-    stats: async () => undefined,
-    resize: async () => true,
+    stats: async (id) => machine.stats(id),
+    resize: async (id, limits) => machine.resize(id, limits),
     list: () => [...machine.workloads.values()].map(({ spec: { id }, state }) => ({ id, state })),
     listenersOf: async (podUid): Promise<readonly Listener[]> =>
       [...machine.workloads.values()]

@@ -6,6 +6,7 @@ import { readLogs } from '../log/mod.ts';
 import type { ObjectSource } from '../volume/contract.ts';
 import { Volumes } from '../volume/mod.ts';
 import { createObjectSource } from '../volume/objects.ts';
+import { type Requests, sum } from './decide/resources.ts';
 import type { PodManagerDependencies } from './dependencies.ts';
 import { drain } from './drain.ts';
 import { podLogs } from './logs.ts';
@@ -161,11 +162,17 @@ class Manager implements IdlePodManager {
       dependencies: this.#dependencies,
       volumes: this.#volumes,
       objects: this.#objects,
+      taken: () => this.#takenBeside(uid),
       push: () => {
         if (!this.#stopped) this.#queue.push(uid, undefined);
       },
       publish: (of, status) => this.#writer.push(of, status),
     });
+  }
+
+  #takenBeside(uid: string): Requests {
+    const others = [...this.#workers].filter(([other]) => other !== uid);
+    return others.map(([, { requests }]) => requests).reduce(sum, { cpuMillis: 0, memoryBytes: 0 });
   }
 
   async #sync(uid: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** The strategic merge patch from one status to another; undefined if nothing that is ours differs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { PodCondition, PodStatus } from '#kube/types';
+import { IN_PROGRESS, PENDING } from './decide/resize.ts';
 
 /** The fields that the node writes. The rest of a status belongs to others. */
 const FIELDS = [
@@ -30,11 +31,17 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
     patch[field] = before.length === 0 ? after : [...after, { $patch: 'replace' }];
   }
   const changed = (wanted.conditions ?? []).filter((condition) => !isKept(old.conditions ?? [], condition));
-  if (changed.length > 0) {
+  const gone = (old.conditions ?? []).filter(({ type }) => isOver(type, wanted));
+  if (changed.length > 0 || gone.length > 0) {
     patch['$setElementOrder/conditions'] = (wanted.conditions ?? []).map(({ type }) => ({ type }));
-    patch['conditions'] = changed.map(explicit);
+    patch['conditions'] = [...changed.map(explicit), ...gone.map(({ type }) => ({ type, $patch: 'delete' }))];
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+/** Conditions that stand while something is to be done, and then go. */
+function isOver(type: string, { conditions = [] }: PodStatus): boolean {
+  return (type === PENDING || type === IN_PROGRESS) && !conditions.some((condition) => condition.type === type);
 }
 
 function isKept(old: readonly PodCondition[], wanted: PodCondition): boolean {

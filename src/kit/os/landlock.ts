@@ -6,8 +6,10 @@
  * real program, so that no thread of a thread pool stays outside.
  */
 import { closeSync, openSync, statSync } from 'node:fs';
+import { relative } from 'node:path';
 import { checked, systemError } from './errno.ts';
 import { pointerTo, SYS, syscall } from './ffi.ts';
+import { OPEN, openBeneath } from './files.ts';
 
 const CREATE_RULESET_VERSION = 1;
 const RULE_PATH_BENEATH = 1;
@@ -44,6 +46,8 @@ export interface Grant {
   /** A file or a directory with all below it. What does not exist is passed over. */
   readonly path: string;
   readonly access: Access;
+  /** A folder above the path, below which others may have put links: none is followed there, and one on the way throws ELOOP. */
+  readonly below?: string | undefined;
 }
 
 export interface Restriction {
@@ -82,8 +86,9 @@ export function restrictSelf({ grants, isolateNetwork }: Restriction): void {
   }
 }
 
-function addRule(ruleset: number, { path, access }: Grant, handled: bigint): void {
-  const fd = openIfThere(path);
+function addRule(ruleset: number, grant: Grant, handled: bigint): void {
+  const { path, access } = grant;
+  const fd = openIfThere(grant);
   if (fd === undefined) return;
   try {
     const isDirectory = statSync(`/proc/self/fd/${fd}`).isDirectory();
@@ -102,9 +107,16 @@ function addRule(ruleset: number, { path, access }: Grant, handled: bigint): voi
   }
 }
 
-function openIfThere(path: string): number | undefined {
+function openIfThere({ path, below }: Grant): number | undefined {
   try {
-    return openSync(path, O_PATH);
+    if (below === undefined) return openSync(path, O_PATH);
+    const root = openSync(below, O_PATH | OPEN.DIRECTORY | OPEN.NOFOLLOW);
+    try {
+      // With NOFOLLOW a link would be opened as itself, and a rule on it would grant nothing; without it, it is refused.
+      return checked(openBeneath(root, relative(below, path), { flags: O_PATH, links: false }), `open '${path}'`);
+    } finally {
+      closeSync(root);
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

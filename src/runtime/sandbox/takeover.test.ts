@@ -113,8 +113,8 @@ describe('a sandbox', { timeout: 120_000 }, () => {
     assert.deepEqual(await again.wait(runs.id), lost);
     await again.delete(runs.id);
     await again.delete(done.id);
-    assert.deepEqual(readdirSync(join(dataDir, 'sandboxes')), []);
     await again[Symbol.asyncDispose]();
+    assert.deepEqual(readdirSync(join(dataDir, 'sandboxes')), []);
   });
 
   it('that is killed takes down its own workloads and no others, and the tenant gets a new one', async () => {

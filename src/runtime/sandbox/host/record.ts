@@ -24,12 +24,15 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { Tree } from '#kit/os';
 import type { Limits } from '../../contract.ts';
 import { limitsShape, workloadName } from '../protocol/messages.ts';
 import { flag, integer, list, oneOf, optional, record, type Shaped, text } from '../protocol/shape.ts';
 
 const MOST_LOG_BYTES = 1024 * 1024;
+/** Four thousand characters, as `main.ts` writes them. */
+const MOST_CRASH_BYTES = 16 * 1024;
 const KEPT_LOG_BYTES = 64 * 1024;
 
 const recordShape = record(
@@ -100,8 +103,10 @@ export class SandboxFolder {
     chownSync(this.exits, uid, uid);
   }
 
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+  /** What the sandbox made in it may be of any size and depth. Its record goes first: without it there is no sandbox. */
+  async remove(): Promise<void> {
+    rmSync(join(this.path, 'record.json'), { force: true });
+    await new Tree(dirname(this.path)).remove(this.path);
   }
 
   write(value: SandboxRecord): void {
@@ -139,10 +144,17 @@ export class SandboxFolder {
   /** The end of the sandbox's own output: when it cannot be spoken with, it has often said why. */
   lastWords(): string {
     try {
-      return readFileSync(this.log, 'utf8').slice(-500).trim();
+      // A sandbox that was broken out of cuts and writes it as it likes.
+      return tailOf(this.log, statSync(this.log).size).toString('utf8').replace(/^\0+/, '').slice(-500).trim();
     } catch {
       return '';
     }
+  }
+
+  /** What the process said of its own end, if it did: for people, since it decides nothing. */
+  crashNote(): string | undefined {
+    const file = new Tree(this.exits).read('crash', MOST_CRASH_BYTES);
+    return file === undefined ? undefined : file.toString('utf8').slice(0, 1000);
   }
 
   /** With what each may take; undefined where that cannot be read. */

@@ -3,7 +3,6 @@
  * forward; what the sandbox says of others ends it. When the process is gone, its exit records tell how its workloads ended.
  */
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
 import { connectPackets, ffiAvailable, signalProcess, startTimeOf } from '#kit/os';
 import type {

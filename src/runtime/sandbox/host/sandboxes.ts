@@ -1,9 +1,9 @@
 /** Every sandbox of a data directory: which tenant has which, those found again, and their end. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, isWasmletError, type Log, messageOf } from '#kit';
-import type { Grant } from '#kit/os';
+import { type Grant, Tree } from '#kit/os';
 import type { Placement, WorkloadState } from '../../contract.ts';
 import { runtimeError } from '../errors.ts';
 import { NO_WALLS_EXIT } from '../launch.ts';
@@ -38,6 +38,8 @@ const LINGER_MS = 30_000;
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #all = new Set<Sandbox>();
+  /** Of files of sandboxes that are gone. */
+  readonly #removals = new Set<Promise<void>>();
   /** By owner: where the next workload goes. */
   readonly #placed = new Map<string, Promise<Sandbox>>();
   /** By workload: where it is. */
@@ -114,7 +116,7 @@ export class Sandboxes {
   emptied(sandbox: Sandbox): void {
     if (sandbox.workloads.size > 0) return;
     if (!sandbox.open) {
-      this.#remove(sandbox);
+      void this.#remove(sandbox);
       return;
     }
     // After a restart the folders of a pod may be removed and made again, and what was granted are the old ones.
@@ -156,6 +158,7 @@ export class Sandboxes {
         else await this.#endAndRemove(sandbox, 'the node ended');
       }),
     );
+    await Promise.all(this.#removals);
   }
 
   async #spawnForTenant(owner: Owner): Promise<Sandbox> {
@@ -175,11 +178,13 @@ export class Sandboxes {
     const folders = [join(root, 'pods', podUid)];
     // <tenant>/logs/<pod>/<container>/<attempt>.log
     if (logPath?.startsWith(`${root}/logs/`)) folders.push(dirname(dirname(logPath)));
-    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    // The tenant's other sandbox may have put a link there, or will.
+    for (const folder of folders) new Tree(root).makeFolder(folder);
     return this.#spawn(
       newId(),
       owner,
-      folders.map((path): Grant => ({ path, access: 'write' })),
+      folders.map((path): Grant => ({ path, access: 'write', below: root })),
     );
   }
 
@@ -226,7 +231,7 @@ export class Sandboxes {
       const said = folder.lastWords() || messageOf(error);
       const code = isWasmletError(error, 'RUNTIME_NO_WALLS') ? 'RUNTIME_NO_WALLS' : 'RUNTIME_SANDBOX_FAILED';
       await sandbox.bury(messageOf(error));
-      this.#remove(sandbox);
+      await this.#remove(sandbox);
       throw runtimeError(code, `Cannot start a sandbox: ${said}`, { cause: error });
     }
   }
@@ -252,7 +257,7 @@ export class Sandboxes {
       () => {},
     );
     this.#warm.lost(sandbox);
-    if (sandbox.workloads.size === 0) this.#remove(sandbox);
+    if (sandbox.workloads.size === 0) void this.#remove(sandbox);
   }
 
   async #endAndRemove(sandbox: Sandbox, reason: string): Promise<void> {
@@ -260,17 +265,30 @@ export class Sandboxes {
     const placed = this.#placed.get(key);
     if (placed !== undefined && (await placed.catch(() => undefined)) === sandbox) this.#placed.delete(key);
     await sandbox.end(reason);
-    this.#remove(sandbox);
+    await this.#remove(sandbox);
   }
 
-  #remove(sandbox: Sandbox): void {
+  /** Forgotten at once; its files go as fast as they can. Never rejects. */
+  #remove(sandbox: Sandbox): Promise<void> {
     this.#all.delete(sandbox);
     for (const key of sandbox.workloads.keys()) if (this.#homes.get(key) === sandbox) this.#homes.delete(key);
     this.#options.groups.remove(sandbox.record.id);
-    sandbox.folder.remove();
-    if (sandbox.record.tenant === undefined) {
-      rmSync(warmRoot(this.#options.dataDir, sandbox.record.id), { recursive: true, force: true });
-    }
+    const { dataDir } = this.#options;
+    const tenants = new Tree(join(dataDir, 'tenants'));
+    const isWarm = sandbox.record.tenant === undefined;
+    const removal = Promise.all([
+      sandbox.folder.remove(),
+      isWarm ? tenants.remove(warmRoot(dataDir, sandbox.record.id)) : undefined,
+    ]).then(
+      () => void this.#removals.delete(removal),
+      (error: unknown) =>
+        this.#options.log.warn('Cannot remove the files of a sandbox', {
+          sandbox: sandbox.record.id,
+          error: messageOf(error),
+        }),
+    );
+    this.#removals.add(removal);
+    return removal;
   }
 
   /** It was started by a node that demanded less: its guests go on until they end, and no new one comes. */

@@ -5,9 +5,9 @@
  * A folder of a node that knew no users belongs to root: it is given one here. What is inside stays with root: the sandbox may pass
  * over owners (CAP_DAC_OVERRIDE, bounded by Landlock), as it must for volumes that belong to others.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { fchmodSync, fchownSync, fstatSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UserRange } from '#kit/os';
+import { Tree, type UserRange } from '#kit/os';
 import { runtimeError } from '../errors.ts';
 
 export class TenantUsers {
@@ -26,11 +26,13 @@ export class TenantUsers {
   /** The user of a tenant's (or warm) root, which is made when it is not there. */
   of(root: string): number {
     mkdirSync(root, { recursive: true, mode: 0o755 });
-    const { uid } = lstatSync(root);
+    // What is looked at is what is given away.
+    using folder = new Tree(root).folder('');
+    const { uid } = fstatSync(folder.fd);
     if (this.#isOurs(uid)) return uid;
     const chosen = this.#choose();
-    chownSync(root, chosen, chosen);
-    chmodSync(root, 0o750);
+    fchownSync(folder.fd, chosen, chosen);
+    fchmodSync(folder.fd, 0o750);
     return chosen;
   }
 

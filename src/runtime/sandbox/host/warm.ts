@@ -2,9 +2,10 @@
  * Sandboxes that wait for a tenant, each with an empty root that Landlock has granted to it. The first tenant without files gets one by
  * renaming that root to its own: the rule follows the directory (docs/decisions/0003-sandbox-protocol.md).
  */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Clock, type Log, messageOf } from '#kit';
+import { Tree } from '#kit/os';
 import type { Sandbox } from './sandbox.ts';
 
 export interface WarmOptions {
@@ -46,7 +47,7 @@ export class WarmSandboxes {
       warm.catch((error) => {
         const at = this.#waiting.indexOf(warm);
         if (at >= 0) this.#waiting.splice(at, 1);
-        rmSync(root, { recursive: true, force: true });
+        void new Tree(dirname(root)).remove(root).catch(() => {});
         log.warn('Cannot keep a sandbox warm', { error: messageOf(error) });
       });
     }

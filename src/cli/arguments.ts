@@ -72,8 +72,9 @@ function valueFor(command: Command, { name, flag, inline, rest }: Given): string
   }
   const value = inline ?? rest.shift();
   if (value === undefined) throw usage(command, `--${name} needs a value (${flag.value})`);
-  if (flag.most !== undefined && !(/^\d+$/.test(value) && Number(value) <= flag.most)) {
-    throw usage(command, `--${name} is a number from 0 to ${flag.most}, not '${value}'`);
+  const { least = 0, most } = flag;
+  if (most !== undefined && !(/^\d+$/.test(value) && Number(value) >= least && Number(value) <= most)) {
+    throw usage(command, `--${name} is a number from ${least} to ${most}, not '${value}'`);
   }
   if (flag.choices !== undefined && !flag.choices.includes(value)) {
     throw usage(command, `--${name} is one of ${flag.choices.join(', ')}, not '${value}'`);

@@ -8,6 +8,7 @@ import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { completionScript } from './completion.ts';
 import { commandHelp, overview } from './help.ts';
+import { wallsOf } from './node-options.ts';
 import { humanDuration, textTable } from './text-table.ts';
 
 const sample: Command = {
@@ -19,6 +20,7 @@ const sample: Command = {
     env: { value: 'K=V', many: true, summary: 'a variable' },
     once: { summary: 'only once' },
     count: { value: 'N', most: 10, summary: 'how many' },
+    share: { value: 'N', least: 1, most: 10, summary: 'how many' },
     form: { short: 'o', value: 'FORM', choices: ['a', 'b'], summary: 'form' },
   },
   stopAtPositional: true,
@@ -42,6 +44,7 @@ describe('parseArguments()', () => {
     ['too few arguments', [], /too few arguments/],
     ['a word where a number belongs', ['--count', 'x', 'y'], /--count is a number from 0 to 10, not 'x'/],
     ['a number that is too large', ['--count=11', 'y'], /not '11'/],
+    ['a number that is too small', ['--share', '0', 'y'], /--share is a number from 1 to 10, not '0'/],
     ['a flag named as an inherited property', ['--constructor', 'x'], /unknown flag '--constructor'/],
   ];
   for (const [what, words, message] of wrong) {
@@ -108,4 +111,16 @@ it('the version is that of package.json', () => {
     version: string;
   };
   assert.equal(VERSION, manifest.version);
+});
+
+describe('--walls', () => {
+  it('are names, or none alone', () => {
+    assert.equal(wallsOf(undefined), undefined);
+    assert.deepEqual(wallsOf('none'), []);
+    assert.deepEqual(wallsOf('landlock,seccomp'), ['landlock', 'seccomp']);
+  });
+
+  for (const text of ['', 'landlok', 'none,landlock', 'landlock,', ' landlock']) {
+    it(`refuses '${text}'`, () => assert.throws(() => wallsOf(text), /Cannot demand the wall/));
+  }
 });

@@ -11,8 +11,9 @@ export interface Flag {
   readonly short?: string;
   /** May be given several times. */
   readonly many?: boolean;
-  /** The value is a whole number from 0 to this; others are a usage error. */
+  /** The value is a whole number from `least` (else 0) to this; others are a usage error. */
   readonly most?: number;
+  readonly least?: number;
   /** Values that are possible; others are a usage error. */
   readonly choices?: readonly string[];
   readonly summary: string;

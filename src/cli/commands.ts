@@ -35,6 +35,7 @@ const NODE: Flags = {
   },
   'namespace-sandboxes': {
     value: 'N',
+    least: 1,
     most: 64,
     hidden: true,
     summary: 'sandboxes that a namespace shares (default 1)',

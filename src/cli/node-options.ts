@@ -57,11 +57,13 @@ const WALLS: readonly string[] = ['no_new_privs', 'landlock', 'seccomp', 'uid', 
 /** `landlock,seccomp`; `none` for none. */
 export function wallsOf(text: string | undefined): readonly string[] | undefined {
   if (text === undefined) return undefined;
-  const names = text.split(',').filter((name) => name !== '' && name !== 'none');
+  if (text === 'none') return [];
+  const names = text.split(',');
   const unknown = names.find((name) => !WALLS.includes(name));
   if (unknown === undefined) return names;
+  // Also the empty text, and 'none' beside a wall: nobody drops a wall by an unset variable or a slip.
   throw cliError('CLI_USAGE', `Cannot demand the wall '${unknown}'`, {
-    hint: `There are ${WALLS.join(', ')}, and none.`,
+    hint: `Write ${WALLS.join(', ')} with commas, or none alone.`,
   });
 }
 

@@ -198,6 +198,35 @@ describe('watches', () => {
 });
 
 describe('pods', () => {
+  it('change their resources by `resize` alone', async () => {
+    const pod = podNamed('resized');
+    const { spec } = pod as { spec: { containers: { name: string; image: string }[] } };
+    const [first] = spec.containers;
+    const resources = (cpu: string) => ({ requests: { cpu }, limits: { cpu: '1' } });
+    const containers = [{ ...first, resources: resources('100m') }];
+    const made = await api.ask('POST', `${IN_DEFAULT}/pods`, { body: { ...pod, spec: { ...spec, containers } } });
+    assert.equal(made.code, 201, made.text);
+    const patch = {
+      body: { spec: { containers: [{ name: first?.name, image: 'other', resources: resources('300m') }] } },
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    };
+    assert.equal((await api.ask('PATCH', `${IN_DEFAULT}/pods/resized`, patch)).code, 422);
+    const changed = await api.ask('PATCH', `${IN_DEFAULT}/pods/resized/resize`, patch);
+    assert.equal(changed.code, 200, changed.text);
+    assert.equal(changed.body.metadata.generation, made.body.metadata.generation + 1);
+    assert.deepEqual(changed.body.spec.containers[0].resources, resources('300m'));
+    assert.equal(changed.body.spec.containers[0].image, first?.image);
+    changed.body.spec.containers[0].resources = resources('200m');
+    const put = await api.ask('PUT', `${IN_DEFAULT}/pods/resized/resize`, { body: changed.body });
+    assert.deepEqual(put.body.spec?.containers[0].resources, resources('200m'), put.text);
+    changed.body.spec.containers[0].resources = { requests: { cpu: '200m' } };
+    delete changed.body.metadata.resourceVersion;
+    const refused = await api.ask('PUT', `${IN_DEFAULT}/pods/resized/resize`, { body: changed.body });
+    assert.equal(refused.code, 422);
+    assert.match(refused.text, /resource limits cannot be removed/);
+    await api.ask('DELETE', `${IN_DEFAULT}/pods/resized`, { body: { gracePeriodSeconds: 0 } });
+  });
+
   it('get a node, wait for it when they are deleted, and go at its word', async () => {
     await api.ask('DELETE', '/api/v1/nodes/n1');
     const created = await api.ask('POST', `${IN_DEFAULT}/pods`, { body: podNamed('p1') });

@@ -28,16 +28,26 @@ export const pods: Strategy = {
       });
     },
     resize(pod, old) {
-      const wanted = (pod['spec'] as PodSpec | undefined)?.containers ?? [];
+      const wanted = (pod['spec'] ?? {}) as Partial<PodSpec>;
       takeSpec(pod, old, (spec) => {
-        for (const container of spec.containers) {
-          const resources = wanted.find(({ name }) => name === container.name)?.resources;
-          if (resources !== undefined) container.resources = resources;
-        }
+        const { containers, initContainers } = spec;
+        spec.containers = resized(wanted.containers, containers);
+        if (initContainers !== undefined || wanted.initContainers !== undefined)
+          spec.initContainers = resized(wanted.initContainers, initContainers);
       });
     },
   },
 };
+
+/** Resources alone are taken; containers that are not the same are left for validation to refuse. */
+function resized(wanted: readonly Container[] = [], old: readonly Container[] = []): Container[] {
+  const isSame = wanted.length === old.length && wanted.every(({ name }, index) => name === old[index]?.name);
+  if (!isSame) return [...wanted];
+  return old.map((container, index) => {
+    const { resources, resizePolicy } = wanted[index] ?? container;
+    return { ...container, ...(resources && { resources }), ...(resizePolicy && { resizePolicy }) };
+  });
+}
 
 function takeSpec(pod: ApiObject, old: ApiObject, change: (spec: PodSpec) => void): void {
   const spec = structuredClone(old['spec']) as PodSpec;

@@ -19,6 +19,7 @@ import { FieldErrors } from './field-errors.ts';
 import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { CREATE_RULES, UPDATE_RULES } from './other-kinds.ts';
 import { validatePod } from './pod.ts';
+import { validatePodResize } from './pod-resize.ts';
 import { validatePodStatus, validatePodUpdate } from './pod-update.ts';
 import { invalidFields } from './problems.ts';
 import { foldStringData } from './secret-data.ts';
@@ -120,6 +121,7 @@ export function validateUpdate({ kind, subresource }: Endpoint, object: ApiObjec
   if (kind.kind === 'Pod') {
     if (subresource === undefined) validatePodUpdate(errors, object as Pod, old as Pod);
     else if (subresource.name === 'status') validatePodStatus(errors, object as Pod, old as Pod);
+    else if (subresource.name === 'resize') validatePodResize(errors, object as Pod, old as Pod);
   } else if (subresource === undefined) UPDATE_RULES[kind.kind]?.(errors, object, old);
   refuse(kind, object, errors);
 }

@@ -25,7 +25,7 @@ const CAPABILITY_VERSION_3 = 0x20080522;
 const EINVAL = 22;
 
 /** Numbers of capabilities. Source: Linux `include/uapi/linux/capability.h`. */
-export const CAPABILITY = { chown: 0, dacOverride: 1, setgid: 6, setuid: 7, setpcap: 8 } as const;
+export const CAPABILITY = { chown: 0, dacOverride: 1, dacReadSearch: 2, setgid: 6, setuid: 7, setpcap: 8 } as const;
 
 /** What a process must have to become another user by `becomeUser`, and to give folders away. */
 const NEEDED = [CAPABILITY.chown, CAPABILITY.setgid, CAPABILITY.setuid, CAPABILITY.setpcap];

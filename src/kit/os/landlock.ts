@@ -54,6 +54,8 @@ export interface Restriction {
   readonly grants: readonly Grant[];
   /** Refuse to bind and to connect TCP sockets (ABI 4), to signal processes outside and to reach abstract sockets (ABI 6). */
   readonly isolateNetwork: boolean;
+  /** As if the kernel knew no newer version: to try what an older one leaves open. */
+  readonly abi?: number | undefined;
 }
 
 /** The kernel's ABI version: 0 where Landlock is missing, off, or cannot be asked. */
@@ -66,8 +68,8 @@ export function landlockAbi(): number {
 }
 
 /** Restricts this thread for good. Throws ENOSYS where Landlock is missing; see `landlockAbi`. no_new_privs comes first. */
-export function restrictSelf({ grants, isolateNetwork }: Restriction): void {
-  const abi = landlockAbi();
+export function restrictSelf({ grants, isolateNetwork, abi: most }: Restriction): void {
+  const abi = Math.min(landlockAbi(), most ?? Number.POSITIVE_INFINITY);
   if (abi === 0) throw systemError(38, 'landlock_create_ruleset');
   const handled = FS_HANDLED[Math.min(abi, FS_HANDLED.length - 1)] ?? 0n;
   const network = isolateNetwork && abi >= 4 ? 3n : 0n;

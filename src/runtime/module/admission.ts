@@ -17,6 +17,8 @@ export interface AdmissionOptions {
   readonly node: string;
   readonly clock: Clock;
   readonly insecureTrustedGuests: boolean;
+  /** The user that looks at modules; the node's own where none is given. */
+  readonly user?: number | undefined;
   /** Milliseconds for one module. */
   readonly patienceMs?: number;
   readonly idleMs?: number;

@@ -1,10 +1,13 @@
 /** The admission process answers what it likes: each case is a process that does. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '#kit';
+import { landlockAbi, mayBecome } from '#kit/os';
+import { DEFAULT_USERS } from '../sandbox/walls.ts';
 import { Examiner } from './examiner.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wasmlet-examiner-'));
@@ -102,5 +105,31 @@ describe('Examiner', { timeout: 60_000 }, () => {
     const outcome = await examiner.examine({ digest: 'sha256:aa', path: module, size: SIZE + 1, into });
     assert.match(String(outcome), /became shorter/);
     examiner.end();
+  });
+});
+
+const mayChange = mayBecome(DEFAULT_USERS) && landlockAbi() > 0;
+
+describe('the process that looks at modules', { skip: !mayChange && 'this process may not change its user' }, () => {
+  it('is a user of its own, who may read what everybody may not, and no more', async () => {
+    const user = DEFAULT_USERS.last;
+    const settings = { node: process.execPath, insecureTrustedGuests: false, user };
+    const examiner = new Examiner({ ...settings, clock: systemClock, patienceMs: 50_000, idleMs: 50_000 });
+    try {
+      const path = fileURLToPath(new URL('../../../guests/scripted/scripted.wasm', import.meta.url));
+      const answer = await examiner.examine({ digest: 'sha256:5c', path, size: statSync(path).size, into });
+      assert.ok(typeof answer !== 'string', String(answer));
+      const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim().split(' ');
+      const found = children.map((pid) => readFileSync(`/proc/${pid}/status`, 'latin1'));
+      const mine = found.filter((text) => text.includes(`\nUid:\t${[user, user, user, user].join('\t')}\n`));
+      assert.equal(mine.length, 1);
+      // CAP_DAC_READ_SEARCH; CAP_DAC_OVERRIDE where this Node may be executed by its owner alone.
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+        assert.match(mine[0] ?? '', new RegExp(`^${set}:\\s*000000000000000[24]$`, 'm'));
+      assert.match(mine[0] ?? '', /^NoNewPrivs:\s*1$/m);
+      assert.match(mine[0] ?? '', /^Groups:\s*$/m);
+    } finally {
+      examiner.end();
+    }
   });
 });

@@ -17,6 +17,8 @@ export interface ExaminerOptions {
   readonly node: string;
   readonly clock: Clock;
   readonly insecureTrustedGuests: boolean;
+  /** The user that looks at modules; the node's own where none is given. */
+  readonly user?: number | undefined;
   /** Milliseconds for one module. */
   readonly patienceMs: number;
   readonly idleMs: number;
@@ -83,9 +85,17 @@ export class Examiner {
   #start(): Running {
     const known = this.#running;
     if (known !== undefined && known.child.exitCode === null && known.child.signalCode === null) return known;
-    const { node, insecureTrustedGuests } = this.#options;
+    const { node, insecureTrustedGuests, user } = this.#options;
     const insecure = insecureTrustedGuests && !ffiAvailable();
-    const plan: LaunchPlan = { entry: 'admission', inherited: false, grants: [], flags: FLAGS, insecure, config: {} };
+    const plan: LaunchPlan = {
+      entry: 'admission',
+      inherited: false,
+      grants: [],
+      flags: FLAGS,
+      insecure,
+      user: user === undefined ? undefined : { uid: user, gid: user },
+      config: {},
+    };
     const child = spawn(node, ['--no-warnings', fileURLToPath(entryUrl('launcher')), JSON.stringify(plan)], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { NODE_NO_WARNINGS: '1' },

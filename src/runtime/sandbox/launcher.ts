@@ -3,13 +3,12 @@
  * listening sockets that it inherited. A process of its own, because Landlock binds the thread that asks and what it executes: so no thread
  * of the sandbox was ever outside. Started by the node with a `LaunchPlan` as its one argument, in a session of its own.
  */
-import { existsSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryUrl } from '#kit';
 import {
   becomeUser,
-  CAPABILITY,
   ffiAvailable,
   type Grant,
   keepOverExecve,
@@ -19,6 +18,7 @@ import {
   setNoNewPrivs,
 } from '#kit/os';
 import { type Launched, type LaunchPlan, NO_WALLS_EXIT } from './launch.ts';
+import { keptCapabilities } from './rights.ts';
 
 /** What Node itself reads when it boots: its libraries, their index, OpenSSL's configuration, its own process. */
 function runtimeGrants(entry: string): Grant[] {
@@ -52,15 +52,21 @@ function restrict(plan: LaunchPlan, entry: string): Record<string, boolean> {
   if (plan.insecure || !ffiAvailable()) return { no_new_privs: false, landlock: false };
   const cgroup = joinGroups(plan.groups ?? []);
   setNoNewPrivs();
-  const landlock = landlockAbi() > 0;
+  const abi = landlockAbi();
+  const landlock = abi > 0;
+  // Looked at before Landlock stands, which hides where the program is.
+  const kept = keptCapabilities(plan.entry, { landlock: abi, openNode: isOpenToAll(process.execPath) });
   if (landlock) restrictSelf({ grants: [...runtimeGrants(entry), ...plan.grants], isolateNetwork: true });
   const uid = landlock && plan.user !== undefined;
-  // Volumes belong to whom they belong: owners are passed over, within what Landlock grants.
-  if (uid) becomeUser({ ...plan.user, keep: [CAPABILITY.dacOverride] });
+  if (uid) becomeUser({ ...plan.user, keep: kept });
   const walls = { no_new_privs: true, landlock, uid, cgroup };
   // Before the rings: without them this process could not even end in order.
   refuseWithout(walls, plan.demanded ?? []);
   return { ...walls, rings_refused: refusesRings() };
+}
+
+function isOpenToAll(path: string): boolean {
+  return (statSync(path).mode & 0o001) !== 0;
 }
 
 function joinGroups(files: readonly string[]): boolean {

@@ -116,7 +116,7 @@ export const TABLE: readonly WallRow[] = [
   },
   {
     wall: 'uid',
-    root: 'a user and group of the tenant’s own; no capability but CAP_DAC_OVERRIDE, for volumes of other owners',
+    root: 'a user and group of the tenant’s own; no capability but CAP_DAC_OVERRIDE, for volumes of other owners; before Landlock’s ABI 3 CAP_DAC_READ_SEARCH instead, so those are only read',
     user: 'the node’s own user',
     without: 'without Landlock, or without the right to change users: the node’s own user',
     demanded: 'as root',

@@ -26,10 +26,11 @@ export async function mount(context: EffectContext): Promise<Change> {
  */
 async function prepare({ pod, observed, places, dependencies, signal }: EffectContext): Promise<void> {
   const isolation = isolationOf(observed.handler ?? '');
-  if (isolation !== 'tenant') return;
-  const isNew = !existsSync(places.tenant);
   const tenant = pod.metadata?.namespace ?? '';
   const podUid = pod.metadata?.uid ?? '';
+  if (isolation !== 'tenant')
+    return await dependencies.runtime.prepare?.({ tenant, isolation, podUid }).catch(() => {});
+  const isNew = !existsSync(places.tenant);
   const prepared = dependencies.runtime.prepare?.({ tenant, isolation, podUid }).catch(() => {});
   if (prepared === undefined || !isNew || signal.aborted) return;
   const { promise: aborted, resolve } = Promise.withResolvers<void>();

@@ -47,7 +47,7 @@ export interface RuntimeOptions {
   readonly mostOwnProcesses?: number | undefined;
   /** Walls without which no guest starts; by what the machine offers where nothing is said. */
   readonly demanded?: readonly Wall[] | undefined;
-  /** The users that tenants get. */
+  /** The users that tenants get; the last of them looks at modules. */
   readonly users?: UserRange | undefined;
   /** Starts guests without walls where the system has none to offer. */
   readonly insecureTrustedGuests?: boolean;
@@ -102,6 +102,7 @@ class ProcessRuntime implements SandboxRuntime {
       log.error('No guest will start: a demanded wall cannot stand', { missing });
     writeReport(dataDir, { means, demanded: wanted });
     const reports = this.#reports;
+    const canChange = means.users && means.landlock > 0;
     this.#sandboxes = new Sandboxes({
       dataDir,
       log,
@@ -110,12 +111,13 @@ class ProcessRuntime implements SandboxRuntime {
       warm,
       rules: { pool, mostOwn: mostOwnProcesses },
       insecureTrustedGuests,
-      users: means.users && means.landlock > 0 ? new TenantUsers(dataDir, users) : undefined,
+      users: canChange ? new TenantUsers(dataDir, { first: users.first, last: users.last - 1 }) : undefined,
       groups: new SandboxGroups(cgroups),
       demanded: wanted,
       changed: (key, state) => reports.set(key, state),
     });
-    this.#admission = new Admission({ dataDir, node, clock, insecureTrustedGuests });
+    const user = canChange ? users.last : undefined;
+    this.#admission = new Admission({ dataDir, node, clock, insecureTrustedGuests, user });
   }
 
   async open(): Promise<void> {
@@ -128,6 +130,8 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   async prepare(placement: Placement & { readonly podUid?: string }): Promise<void> {
+    // A process of the pod's own is granted folders that are there by then; they are to have the tenant's user.
+    if (placement.isolation === 'pod') return this.#sandboxes.claim(placement.tenant);
     const sandbox = await this.#sandboxes.place(placement, placement.podUid ?? '');
     // The workload it was prepared for may never come.
     this.#sandboxes.emptied(sandbox);

@@ -87,6 +87,12 @@ export class Sandboxes {
     return made;
   }
 
+  /** The tenant's root is there, and belongs to its user. */
+  claim(tenant: string): void {
+    const owner = ownerOf({ tenant, isolation: 'tenant' }, '', this.#options.rules);
+    this.#options.users?.of(join(this.#options.dataDir, 'tenants', owner.tenant ?? ''));
+  }
+
   refill(): void {
     this.#warm.refill();
   }
@@ -179,6 +185,7 @@ export class Sandboxes {
     // <tenant>/logs/<pod>/<container>/<attempt>.log
     if (logPath?.startsWith(`${root}/logs/`)) folders.push(dirname(dirname(logPath)));
     mkdirSync(root, { recursive: true, mode: 0o755 });
+    this.claim(owner.tenant ?? '');
     // The tenant's other sandbox may have put a link there, or will.
     for (const folder of folders) new Tree(root).makeFolder(folder);
     return this.#spawn(

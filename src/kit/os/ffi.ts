@@ -43,6 +43,8 @@ type Transfer = (fd: bigint, vectors: bigint, count: bigint, position: bigint, f
 
 /** A number as the kernel takes it in a register. */
 export function word(number: number): bigint {
+  // The engine keeps a bigint of 32 bits in a register; of any other number it makes an object.
+  if (number >= 0 && number <= 0x7fff_ffff) return BigInt(number | 0);
   const exact = BigInt(number);
   return number < 0 ? BigInt.asUintN(64, exact) : exact;
 }

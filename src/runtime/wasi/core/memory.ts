@@ -2,7 +2,7 @@
  * The guest's linear memory as the host sees it. Every pointer comes from the guest: each access is checked, and one that is
  * out of bounds fails with EFAULT. Growing replaces the buffer, so no view is kept across calls or waits.
  */
-import { addressOf } from '#kit/os';
+import { addressOf, putVector } from '#kit/os';
 import { fail } from './errno.ts';
 
 export class GuestMemory {
@@ -35,6 +35,19 @@ export class GuestMemory {
     this.#at(pointer, length);
     if (this.#base === 0) this.#base = addressOf(this.#buffer as ArrayBuffer);
     return this.#base + pointer;
+  }
+
+  /** Puts the one buffer of which `pointer` says where it is, `most` bytes of it, for a system call; 0 where it is empty, else 1. */
+  putOnly(pointer: number, most: number): number {
+    const at = pointer >>> 0;
+    const view = this.#at(at, 8);
+    const start = view.getUint32(at, true);
+    const length = view.getUint32(at + 4, true);
+    if (start + length > this.#all.length) this.#renew(start + length);
+    if (this.#base === 0) this.#base = addressOf(this.#buffer as ArrayBuffer);
+    if (length === 0) return 0;
+    putVector(0, this.#base + start, length < most ? length : most);
+    return 1;
   }
 
   /** Text that is ASCII; undefined where it is not. */

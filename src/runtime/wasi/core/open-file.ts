@@ -45,6 +45,8 @@ export class OpenFile extends Descriptor {
   readonly #word: bigint;
   /** Regular, and on a file system of this machine: `readHere` and `writeHere` may be tried. */
   readonly here: boolean;
+  readonly #readable: boolean;
+  readonly #writable: boolean;
   #flags: number;
   #position = 0;
   #cachedReads = true;
@@ -55,6 +57,8 @@ export class OpenFile extends Descriptor {
     this.#handle = file.handle;
     this.#fd = file.handle.fd;
     this.#word = word(file.handle.fd);
+    this.#readable = file.readable;
+    this.#writable = file.writable;
     this.#flags = file.flags;
     this.here = file.filetype === FILETYPE.REGULAR_FILE && file.handle.local;
   }
@@ -70,8 +74,8 @@ export class OpenFile extends Descriptor {
 
   fdstat(): FdStat {
     let rights = ALL_RIGHTS;
-    if (!this.#file.readable) rights &= ~(RIGHTS.FD_READ | RIGHTS.FD_READDIR);
-    if (!this.#file.writable) rights &= ~RIGHTS.FD_WRITE;
+    if (!this.#readable) rights &= ~(RIGHTS.FD_READ | RIGHTS.FD_READDIR);
+    if (!this.#writable) rights &= ~RIGHTS.FD_WRITE;
     return { filetype: this.#file.filetype, flags: this.#flags, rights, inheriting: rights };
   }
 
@@ -93,10 +97,10 @@ export class OpenFile extends Descriptor {
    * none is given. A negative result says that nothing happened and that `read` or `readAt` has to be asked.
    */
   readHere(vectors: number, offset?: bigint): Result {
-    if (!this.#file.readable) throw fail('BADF');
+    if (!this.#readable) throw fail('BADF');
     if (vectors === 0) return 0;
     if (!this.#cachedReads) return -1;
-    const count = readVectorsNow(this.#word, vectors, offset === undefined ? BigInt(this.#position) : near(offset));
+    const count = readVectorsNow(this.#word, vectors, offset === undefined ? word(this.#position) : near(offset));
     if (count > 0 && offset === undefined) this.#position += count;
     // A file system that cannot tell what it has in memory is asked the plain way from now on.
     if (count === -constants.errno.EOPNOTSUPP) this.#cachedReads = false;
@@ -105,9 +109,9 @@ export class OpenFile extends Descriptor {
 
   /** As `readHere`; a write is into the kernel's memory and never waits for others. Throws what it failed with. */
   writeHere(vectors: number, offset?: bigint): number {
-    if (!this.#file.writable) throw fail('BADF');
+    if (!this.#writable) throw fail('BADF');
     if (vectors === 0) return 0;
-    const count = writeVectorsNow(this.#word, vectors, offset === undefined ? BigInt(this.#position) : near(offset));
+    const count = writeVectorsNow(this.#word, vectors, offset === undefined ? word(this.#position) : near(offset));
     if (count < 0) throw fail(errnoFromLinux(-count));
     if (offset === undefined) this.#moved(count);
     return count;
@@ -126,7 +130,7 @@ export class OpenFile extends Descriptor {
 
   /** What `readHere` cannot. */
   #read(buffers: Buffers, position: number): Maybe<number> {
-    if (!this.#file.readable) throw fail('BADF');
+    if (!this.#readable) throw fail('BADF');
     if (lengthOf(buffers) === 0) return 0;
     if (!this.#handle.local) return this.#readAway(buffers, position);
     if (!this.here) return this.#moveUnseekable(readvSync, buffers, position);
@@ -175,7 +179,7 @@ export class OpenFile extends Descriptor {
   }
 
   override writeAt(buffers: Buffers, offset: bigint): Maybe<number> {
-    if (!this.#file.writable) throw fail('BADF');
+    if (!this.#writable) throw fail('BADF');
     const position = safe(offset);
     if (lengthOf(buffers) === 0) return 0;
     if (this.here) return writevSync(this.#fd, buffers, position);
@@ -213,12 +217,12 @@ export class OpenFile extends Descriptor {
 
   setSize(size: bigint): Maybe<void> {
     if (this.#file.readOnly) throw fail('ROFS');
-    if (!this.#file.writable) throw fail('INVAL');
+    if (!this.#writable) throw fail('INVAL');
     return then(this.#handle.call('truncate', this.#fd, safe(size, 'FBIG')), done);
   }
 
   allocate(offset: bigint, length: bigint): Maybe<void> {
-    if (!this.#file.writable) throw fail('BADF');
+    if (!this.#writable) throw fail('BADF');
     if (length === 0n) throw fail('INVAL');
     const from = BigInt(safe(offset, 'FBIG'));
     return then(this.#handle.call('reserve', this.#fd, from, BigInt(safe(length, 'FBIG'))), done);

@@ -76,7 +76,10 @@ export function overLimitExit(limit: number): Exit {
 
 /** The exit of a guest whose module declares more than its limit to begin with. */
 export function tooSmallExit(needed: number, limit: number): Exit {
-  return errorExit('OOMKilled', `The module declares ${needed} bytes of memory to begin with; its limit is ${limit}`);
+  return errorExit(
+    'OOMKilled',
+    `The module declares ${needed} bytes of memory to begin with; its limit is ${limit} bytes`,
+  );
 }
 
 /**

@@ -40,6 +40,13 @@ describe('runModule()', () => {
     const component = new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);
     await assert.rejects(runModule({ bytes: component }), { code: 'WASI_BAD_MODULE', message: /component/ });
     await assert.rejects(runModule({ bytes: numbers }), { code: 'WASI_NO_ENTRYPOINT' });
+    // (import "wasmlet:engine" "yield" (func (type 0)))
+    const engine = `0061736d010000000104016000000218010e${Buffer.from('wasmlet:engine').toString('hex')}05${Buffer.from('yield').toString('hex')}0000`;
+    const reserved = runModule({ bytes: Buffer.from(engine, 'hex'), args: ['x.wasm'] });
+    await assert.rejects(reserved, {
+      code: 'WASI_BAD_MODULE',
+      message: "Cannot run 'x.wasm': it imports from 'wasmlet:engine'",
+    });
   });
 });
 

@@ -1,6 +1,7 @@
 /** Runs a module in this process, without a sandbox: what `wasmlet run` does, in the way of `wasmtime run`. */
 import { messageOf } from '#kit';
 import type { Exit } from '../contract.ts';
+import { ENGINE } from '../module/shape.ts';
 import type { WasiOptions } from './contract.ts';
 import { wasiError } from './errors.ts';
 import { createWasi } from './host.ts';
@@ -25,7 +26,7 @@ export interface RunOutcome {
  * Aborting the signal ends the guest with SIGKILL's exit at its next call or wait.
  */
 export async function runModule(options: RunOptions): Promise<RunOutcome> {
-  const module = await compile(options.bytes);
+  const module = await compile(options.bytes, options.args?.[0] ?? 'the module');
   const memories = sharedMemoriesOf(options.bytes);
   if (memories !== undefined) return runThreads(module, { ...options, memories });
   await using wasi = await createWasi(options);
@@ -64,20 +65,24 @@ async function runThreads(module: WebAssembly.Module, options: RunOptions & Thre
   return { exit: await world.run(module, entrypoint), results: [] };
 }
 
-async function compile(bytes: Uint8Array): Promise<WebAssembly.Module> {
+async function compile(bytes: Uint8Array, name: string): Promise<WebAssembly.Module> {
   const layer = Buffer.from(bytes.subarray(4, 8)).toString('hex');
   if (layer === '0d000100') {
-    throw wasiError('WASI_BAD_MODULE', 'Cannot run the file: it is a WebAssembly component, not a module', {
+    throw wasiError('WASI_BAD_MODULE', `Cannot run '${name}': it is a WebAssembly component, not a module`, {
       hint: 'Build it for wasm32-wasip1; components are not run yet',
     });
   }
-  try {
-    return await WebAssembly.compile(bytes);
-  } catch (cause) {
-    throw wasiError('WASI_BAD_MODULE', `Cannot run the file: it is no valid WebAssembly module: ${messageOf(cause)}`, {
+  const module = await WebAssembly.compile(bytes).catch((cause) => {
+    throw wasiError('WASI_BAD_MODULE', `Cannot run '${name}': it is no valid WebAssembly module: ${messageOf(cause)}`, {
       cause,
+      hint: 'Name the .wasm file that the compiler wrote',
     });
-  }
+  });
+  const reserved = WebAssembly.Module.imports(module).find((entry) => entry.module.startsWith(ENGINE));
+  if (reserved === undefined) return module;
+  throw wasiError('WASI_BAD_MODULE', `Cannot run '${name}': it imports from '${reserved.module.slice(0, 200)}'`, {
+    hint: `Names that begin with '${ENGINE}' are the runtime's own: give the import another`,
+  });
 }
 
 function needExport(module: WebAssembly.Module, name: string): void {

@@ -223,6 +223,6 @@ function serve(fd: number): Promise<Server> {
 }
 
 function tooSmallExit({ neededBytes, limitBytes }: TooSmall): Exit {
-  const message = `The module declares ${neededBytes} bytes of memory to begin with; its limit is ${limitBytes}`;
+  const message = `The module declares ${neededBytes} bytes of memory to begin with; its limit is ${limitBytes} bytes`;
   return { code: 137, signal: 9, reason: 'OOMKilled', message };
 }

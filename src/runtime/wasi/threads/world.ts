@@ -101,7 +101,7 @@ class ThreadedWorld implements GuestWorld {
     const made = makeMemories(this.#options.memories, this.#limits.memoryBytes);
     if ('tooLarge' in made) {
       const limit = this.#limits.memoryBytes;
-      const message = `The module declares ${made.tooLarge} bytes of memory to begin with; its limit is ${limit}`;
+      const message = `The module declares ${made.tooLarge} bytes of memory to begin with; its limit is ${limit} bytes`;
       this.#end({ code: 137, signal: 9, reason: 'OOMKilled', message });
       return;
     }

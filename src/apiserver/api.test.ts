@@ -200,7 +200,7 @@ describe('watches', () => {
 describe('pods', () => {
   it('change their resources by `resize` alone', async () => {
     const pod = podNamed('resized');
-    const { spec } = pod as { spec: { containers: { name: string; image: string }[] } };
+    const { spec } = pod as unknown as { spec: { containers: { name: string; image: string }[] } };
     const [first] = spec.containers;
     const resources = (cpu: string) => ({ requests: { cpu }, limits: { cpu: '1' } });
     const containers = [{ ...first, resources: resources('100m') }];

@@ -4,6 +4,7 @@ import { endingCases } from './cases/endings.ts';
 import { extensionCases } from './cases/extensions.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
+import { resizeCases } from './cases/resize.ts';
 import { scenarioCases } from './cases/scenarios.ts';
 import { survivalCases } from './cases/survival.ts';
 import { type ClusterWorld, startCluster } from './cluster.ts';
@@ -31,6 +32,7 @@ describe('pods on a node of a real cluster', () => {
   lifecycleCases(() => world);
   inputCases(() => world);
   extensionCases(() => world);
+  resizeCases(() => world);
   scenarioCases(() => world);
   survivalCases(() => world);
   endingCases(() => world, '`wasmlet join`');

@@ -4,6 +4,7 @@ import { endingCases } from './cases/endings.ts';
 import { extensionCases } from './cases/extensions.ts';
 import { inputCases } from './cases/inputs.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
+import { resizeCases } from './cases/resize.ts';
 import { scenarioCases } from './cases/scenarios.ts';
 import { survivalCases } from './cases/survival.ts';
 import { startStandalone } from './standalone.ts';
@@ -19,6 +20,7 @@ describe('pods on a standalone node', () => {
   inputCases(() => world);
   extensionCases(() => world);
   addressCases(() => world);
+  resizeCases(() => world);
   scenarioCases(() => world);
   survivalCases(() => world);
   endingCases(() => world, '`wasmlet up` in the foreground');

@@ -42,3 +42,12 @@ describe('wasmlet.dev/capabilities', () => {
     assert.match(refused?.message ?? '', /grants 'gpu', which nobody provides; known is posix/);
   });
 });
+
+describe('wasmlet.dev/grace', () => {
+  it('is refused where it is neither true nor false', async () => {
+    using world = await applied({}, { 'wasmlet.dev/grace': 'yes' });
+    assert.equal(world.machine.workloads.size, 0);
+    const refused = world.events.find(({ reason }) => reason === 'Failed');
+    assert.match(refused?.message ?? '', /wasmlet.dev\/grace is 'yes'; it may be true or false/);
+  });
+});

@@ -58,9 +58,15 @@ export async function workloadOf(context: EffectContext, { action, image, listen
     listeners,
     limits: limitsOf(container),
     logPath: await logPath(context, { container: container.name, attempt: action.attempt }),
-    onTerm: annotations[GRACE] === 'true' ? 'grace' : 'default',
+    onTerm: onTermOf(annotations[GRACE]),
     ...posixOf(pod, container),
   };
+}
+
+function onTermOf(text = 'false'): WorkloadSpec['onTerm'] {
+  if (text === 'true') return 'grace';
+  if (text === 'false') return 'default';
+  throw podError('POD_CONFIG_INVALID', `the annotation ${GRACE} is '${text.slice(0, 100)}'; it may be true or false`);
 }
 
 /** What the pod grants its modules. */

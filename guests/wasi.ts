@@ -116,10 +116,7 @@ async function passes(path: string, host: Host): Promise<boolean> {
   }
 }
 
-async function main(suite: string, only: string): Promise<void> {
-  const programs = globSync(`${suite}/tests/*/testsuite/wasm32-wasip1/*.wasm`)
-    .filter((path) => path.slice(suite.length).includes(only))
-    .sort();
+async function main(suite: string, programs: readonly string[]): Promise<void> {
   const passed = Object.fromEntries(Object.keys(HOSTS).map((name) => [name, 0]));
   for (const path of programs) {
     const failed: string[] = [];
@@ -132,11 +129,24 @@ async function main(suite: string, only: string): Promise<void> {
   }
   for (const [name, count] of Object.entries(passed)) console.log(`${name}: ${count} of ${programs.length}`);
   const own = [passed['wasmlet'], passed['rewritten']];
-  process.exitCode = programs.length > 0 && own.every((count) => count === programs.length) ? 0 : 1;
+  process.exitCode = own.every((count) => count === programs.length) ? 0 : 1;
 }
 
-const suite = process.env['WASI_TESTSUITE'];
-if (suite === undefined || !existsSync(join(suite, 'tests'))) {
-  process.stderr.write(HELP);
+function refuse(message: string): void {
+  process.stderr.write(`${message}${HELP}`);
   process.exitCode = 2;
-} else await main(suite, process.argv[2] ?? '');
+}
+
+const { WASI_TESTSUITE: suite = '', WASMTIME: wasmtime } = process.env;
+const only = process.argv[2] ?? '';
+const programs = globSync(`${suite}/tests/*/testsuite/wasm32-wasip1/*.wasm`)
+  .filter((path) => path.slice(suite.length).includes(only))
+  .sort();
+if (suite === '') refuse('');
+else if (!existsSync(suite)) refuse(`Cannot run the suite in '${suite}': there is no such folder\n`);
+else if (programs.length === 0)
+  refuse(
+    `Cannot run the suite in '${suite}': no program in tests/ there${only === '' ? '' : ` is named as '${only}'`}\n`,
+  );
+else if (wasmtime?.includes('/') && !existsSync(wasmtime)) refuse(`Cannot run wasmtime: there is no '${wasmtime}'\n`);
+else await main(suite, programs);

@@ -4,6 +4,7 @@ import type { KubeObject } from '#kube/types';
 import { connectTo, describeObject, resourceOfManifest } from '../cluster.ts';
 import type { Arguments, Context } from '../command.ts';
 import { cliError } from '../errors.ts';
+import { EXIT, exitCodeOf, printError } from '../exit.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 
 export const FIELD_MANAGER = 'wasmlet';
@@ -17,8 +18,18 @@ export async function run(context: Context, args: Arguments): Promise<number> {
   const manifests = await readManifests(paths, { signal: context.signal });
   await using client = await connectTo(context, args);
   const options = { namespace: args.value('namespace'), force: args.has('force-conflicts'), signal: context.signal };
-  for (const manifest of manifests) context.stdout.write(`${await applyOne(client, manifest, options)}\n`);
-  return 0;
+  let code: number = EXIT.done;
+  for (const manifest of manifests) {
+    try {
+      context.stdout.write(`${await applyOne(client, manifest, options)}\n`);
+    } catch (error) {
+      // As kubectl: what one object lacks does not keep the others out. Where nobody answers, none of them would go in.
+      if (context.signal.aborted || exitCodeOf(error) === EXIT.unreachable) throw error;
+      printError(context.stderr, error);
+      code ||= exitCodeOf(error);
+    }
+  }
+  return code;
 }
 
 export interface ApplyOptions {

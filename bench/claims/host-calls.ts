@@ -1,19 +1,22 @@
 /**
  * What a call of preview 1 costs, beside node:wasi (uvwasi, in C): the same guest, the same file, both hosts in turn in one process.
- * Ours goes the engine's way. Memory and disk are out of it: the file is small and in the kernel's memory.
+ * Ours goes the engine's way, rewritten. A figure is the thread's CPU time a call, and published beside it is the time by the clock, which
+ * holds what others do on the machine. Memory and disk are out of it: the file is small and in the kernel's memory.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WASI } from 'node:wasi';
 import { threadCpuClock } from '#kit/os';
+import { instantiate, rewrite } from '#runtime/module';
 import { createWasi } from '#runtime/wasi';
 import { controlMemory, LoopScheduler, systemThread, wordsOf } from '../../src/runtime/scheduler/mod.ts';
 import { type Claim, type Figure, figure, quantile } from '../claim.ts';
 
 const GUEST = fileURLToPath(new URL('../../guests/calls/calls.wasm', import.meta.url));
-const ROUNDS = 15;
-const ROUND_MS = 10;
+const ROUNDS = 21;
+/** Long beside the start of a guest, which both hosts pay for anew in each round. */
+const ROUND_MS = 20;
 const FILE_BYTES = 1 << 20;
 
 interface Case {
@@ -38,83 +41,113 @@ const CASES: readonly Case[] = [
   { claim: 'random_get of 16 bytes', entry: 'random' },
 ];
 
-interface Peer {
-  /** Microseconds a call. */
-  time(one: Case, times: number): Promise<number>;
+/** Microseconds a call. */
+interface Time {
+  /** CPU time of this thread: nothing here waits, and what others do on the machine is not ours to measure. */
+  readonly cpu: number;
+  readonly clock: number;
 }
 
-/** As on a loop thread: a turn is over when a word in memory says so. */
-function ours(module: WebAssembly.Module, folder: string): Peer {
-  const scheduler = new LoopScheduler({ ...systemThread, words: wordsOf(controlMemory()), arm: () => {} });
+interface Peer {
+  time(one: Case, times: number): Promise<Time>;
+}
+
+/** The rewritten guest, as on a loop thread: a turn is over when a word in memory says so. */
+function ours(bytes: Buffer<ArrayBuffer>, folder: string): Peer {
+  const rewritten = rewrite(bytes);
+  if ('unsupported' in rewritten) throw new Error(`The guest cannot be rewritten: ${rewritten.unsupported}`);
+  const module = new WebAssembly.Module(rewritten.bytes);
+  const control = controlMemory();
+  const scheduler = new LoopScheduler({ ...systemThread, words: wordsOf(control), arm: () => {} });
   const preopens = [{ guestPath: '/', hostPath: folder }];
+  // Never called: nobody else is ready, and nothing grows.
+  const injected = { control, yield: () => 0, grow: () => 0 };
   return {
     async time({ entry, size }, times) {
       await using wasi = await createWasi({ preopens, task: scheduler.add() });
-      const instance = await WebAssembly.instantiate(module, wasi.imports(module));
-      const start = threadNanos();
-      const { result } = await wasi.invoke(instance, entry, size === undefined ? [times] : [times, size]);
-      return perCall({ start, times, errno: result, entry });
+      const made = instantiate(module, wasi.imports(module), { injected });
+      if (!('instance' in made)) throw new Error('There is no room for the guest');
+      const since = now();
+      const { result } = await wasi.invoke(made.instance, entry, size === undefined ? [times] : [times, size]);
+      return perCall({ since, times, errno: result, entry });
     },
   };
 }
 
-function nodes(module: WebAssembly.Module, folder: string): Peer {
+function nodes(bytes: Buffer<ArrayBuffer>, folder: string): Peer {
+  const module = new WebAssembly.Module(bytes);
   return {
     async time({ entry, size }, times) {
       const wasi = new WASI({ version: 'preview1', preopens: { '/': folder } });
       const instance = await WebAssembly.instantiate(module, wasi.getImportObject() as WebAssembly.Imports);
       wasi.initialize(instance);
       const call = instance.exports[entry] as (times: number, size?: number) => number;
-      const start = threadNanos();
+      const since = now();
       const errno = size === undefined ? call(times) : call(times, size);
-      return perCall({ start, times, errno, entry });
+      return perCall({ since, times, errno, entry });
     },
   };
 }
 
-/** Nanoseconds of CPU time of this thread: nothing here waits, and what others do on the machine is not ours to measure. */
 const threadNanos = threadCpuClock();
 
-function perCall({ start, times, errno, entry }: { start: number; times: number; errno: unknown; entry: string }) {
-  const micros = (threadNanos() - start) / 1000 / times;
-  if (errno !== 0) throw new Error(`The guest's ${entry} failed with errno ${errno}`);
-  return micros;
+/** In microseconds. */
+function now(): Time {
+  return { clock: performance.now() * 1000, cpu: threadNanos() / 1000 };
 }
 
-async function measure(one: Case, { own, peer }: { own: Peer; peer: Peer }): Promise<Figure> {
-  const first = Math.max(0.05, await own.time(one, 5000));
+function perCall({ since, times, errno, entry }: { since: Time; times: number; errno: unknown; entry: string }): Time {
+  const { cpu, clock } = now();
+  if (errno !== 0) throw new Error(`The guest's ${entry} failed with errno ${errno}`);
+  return { cpu: (cpu - since.cpu) / times, clock: (clock - since.clock) / times };
+}
+
+async function measure(one: Case, { own, peer }: { own: Peer; peer: Peer }): Promise<Figure[]> {
+  const first = Math.max(0.05, (await own.time(one, 5000)).cpu);
   const times = Math.min(200_000, Math.max(200, Math.round((ROUND_MS * 1000) / first)));
-  const figures = { own: [] as number[], peer: [] as number[] };
+  const rounds = { own: [] as Time[], peer: [] as Time[] };
   for (let round = 0; round < ROUNDS; round++) {
-    figures.own.push(await own.time(one, times));
-    figures.peer.push(await peer.time(one, times));
+    rounds.own.push(await own.time(one, times));
+    rounds.peer.push(await peer.time(one, times));
   }
-  const { claim, atMost } = one;
-  const common = {
-    claim,
-    unit: 'µs',
-    ours: quantile(figures.own, 0.5),
-    peer: quantile(figures.peer, 0.5),
-    peerName: `node:wasi of Node ${process.version}`,
-    target: atMost === undefined ? 'published' : `at most ${atMost} of it`,
-  };
-  return figure(common, { atMost: atMost === undefined ? Number.POSITIVE_INFINITY : common.peer * atMost });
+  const { claim, atMost = Number.POSITIVE_INFINITY } = one;
+  const target = one.atMost === undefined ? 'published' : `at most ${atMost} of it`;
+  const peerName = `node:wasi of Node ${process.version}`;
+  const common = { unit: 'µs', peerName };
+  return [
+    between(rounds, { of: ({ cpu }) => cpu, at: 0.5 }, ({ own, peer }) =>
+      figure({ ...common, claim, ours: own, peer, target }, { atMost: peer * atMost }),
+    ),
+    // Of the rounds in which nobody else had the processor.
+    between(rounds, { of: ({ clock }) => clock, at: 0.1 }, ({ own, peer }) => {
+      const byClock = { ...common, claim: `${claim}, by the clock, p10`, ours: own, peer, target: 'published' };
+      return figure(byClock, { atMost: Number.POSITIVE_INFINITY });
+    }),
+  ];
+}
+
+function between(
+  { own, peer }: { own: readonly Time[]; peer: readonly Time[] },
+  { of, at }: { of: (time: Time) => number; at: number },
+  make: (times: { own: number; peer: number }) => Figure,
+): Figure {
+  return make({ own: quantile(own.map(of), at), peer: quantile(peer.map(of), at) });
 }
 
 export const hostCalls: Claim = {
   name: 'host-calls',
-  summary: 'what files, clocks and randomness of WASI cost a call, beside node:wasi',
+  summary: 'what files, clocks and randomness of WASI cost a call in CPU time, beside node:wasi',
   async measure({ folder, log }) {
     const data = join(folder, 'data');
     mkdirSync(data);
     writeFileSync(join(data, 'file'), Buffer.alloc(FILE_BYTES, 'x'));
-    const module = await WebAssembly.compile(readFileSync(GUEST));
-    const hosts = { own: ours(module, data), peer: nodes(module, data) };
+    const guest = readFileSync(GUEST);
+    const hosts = { own: ours(guest, data), peer: nodes(guest, data) };
     // Once through everything, so that neither host is measured while it is compiled.
     for (const one of CASES) for (const host of [hosts.own, hosts.peer]) await host.time(one, 3000);
     const figures: Figure[] = [];
     for (const one of CASES) {
-      figures.push(await measure(one, hosts));
+      figures.push(...(await measure(one, hosts)));
       log(one.claim);
     }
     return figures;

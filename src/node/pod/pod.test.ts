@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { WasmletError } from '#kit';
 import { createWorld, podOf } from './fixture.ts';
 
 const conditions = (pod: { status?: { conditions?: { type: string; status: string }[] } } | undefined) =>
@@ -49,29 +48,6 @@ describe('a pod', () => {
     await world.restart();
     assert.equal(world.machine.running.length, 0);
     assert.deepEqual(world.api.phases.get('u-1'), ['Pending', 'Running', 'Succeeded']);
-  });
-
-  it('that finds its sandbox full says so, and tries again until there is room', async () => {
-    using world = createWorld();
-    const message = "Cannot create workload 'u-1/main/0': its sandbox has 2 already";
-    const full = () =>
-      world.machine.failures.set(
-        'create',
-        new WasmletError(message, { code: 'RUNTIME_FULL', retry: 'later', blame: 'system' }),
-      );
-    full();
-    world.api.createPod(podOf());
-    await world.run();
-    const stateOf = () => world.api.pod('web')?.status?.containerStatuses?.[0]?.state;
-    assert.deepEqual(stateOf(), { waiting: { reason: 'CreateContainerError', message } });
-    assert.equal(world.api.pod('web')?.status?.phase, 'Pending');
-    full();
-    await world.run(11_000);
-    assert.deepEqual(world.machine.calls, ['create main/0', 'create main/0']);
-    assert.equal(stateOf()?.waiting?.message, message);
-    await world.run(11_000);
-    assert.ok(stateOf()?.running);
-    assert.deepEqual(world.machine.violations, []);
   });
 
   it("that fails waits longer and longer, and says so in the kubelet's words", async () => {

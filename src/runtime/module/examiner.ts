@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Clock, entryUrl } from '#kit';
 import { ffiAvailable } from '#kit/os';
@@ -136,13 +137,21 @@ async function send({ child }: Running, { digest, size, path }: Examination): Pr
   let sent = 0;
   for await (const piece of createReadStream(path, { end: Math.max(0, size - 1) })) {
     sent += (piece as Buffer).byteLength;
-    if (!stdin.write(piece) && !ended())
-      await Promise.race([once(stdin, 'drain').catch(() => {}), once(child, 'exit')]);
+    if (!stdin.write(piece) && !ended()) await drained(child, stdin);
     if (ended()) return undefined;
   }
   if (sent >= size || ended()) return undefined;
   child.kill('SIGKILL');
   return 'the module became shorter while it was read';
+}
+
+/** Until the process takes more or is gone. Leaves no listener behind: a large module waits hundreds of times. */
+async function drained(child: ChildProcess, stdin: Writable): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  const either = [once(stdin, 'drain', { signal }), once(child, 'exit', { signal })];
+  await Promise.race(either).catch(() => {});
+  over.abort();
 }
 
 async function receive({ child, incoming }: Running, { digest, size, into }: Examination): Promise<Admitted | string> {

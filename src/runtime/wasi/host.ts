@@ -19,7 +19,7 @@ import type { P1Context } from './p1/context.ts';
 import { contextOf, fillTable, limitsOf } from './world.ts';
 
 const WAITS_A_LOOK = 16;
-const NO_ROOM = 'Cannot start the guest: this process has no address space left for its memories';
+const NO_ROOM = 'Cannot start the guest: this process has no room left for its memories or tables';
 
 /** So long after growth was refused a trap is still because of it, if the guest did not wait: it may have unwound, or printed something. */
 const GIVES_UP_NANOS = 50e6;

@@ -26,7 +26,7 @@ export function pathErrors(
     path('BADF', 'file', NONE),
     path('BADF', 'file', 1),
     path('PERM', '../outside'),
-    path('PERM', '/etc/passwd'),
+    path('PERM', '/outside'),
     path('PERM', 'up/x/y'),
     path('NOENT', ''),
     path('NOENT', 'missing/x'),

@@ -1,11 +1,22 @@
 /**
  * Everything in an open folder goes, whoever made it: names that are no text, folders below folders without end, and somebody who
- * goes on making more. Never follows a link, never leaves the file system, holds few descriptors and a bounded list, and leaves the thread
- * for each call, since a guest may have made millions.
+ * goes on making more. Never follows a link, never leaves the file system, holds few descriptors and a bounded list. A guest may have made
+ * millions: the thread is given up every few names, and for files whose blocks take long to free.
  */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, fstatSync, openSync } from 'node:fs';
-import { opendir, rename, rmdir, unlink } from 'node:fs/promises';
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { systemError } from './errno.ts';
 import { OPEN } from './files.ts';
 
@@ -14,6 +25,9 @@ const PAGE = 1024;
 /** A folder deeper than this is moved to the top, so that no descriptor stands for each level. */
 const MOST_DEPTH = 24;
 const MOST_PASSES = 100_000;
+/** Names between two turns of other work; a name takes some 20 microseconds. */
+const AT_ONCE = 64;
+const LARGE_BYTES = 16 * 1024 * 1024;
 const EBUSY = 16;
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
@@ -25,28 +39,37 @@ interface Place {
   readonly top: number;
   readonly device: number;
   readonly depth: number;
+  /** Names that were seen, in all folders: also a deep tree and one that grows let others have their turn. */
+  readonly work: { names: number };
 }
 
 /** The folder itself stays. */
 export async function clearFolder(fd: number): Promise<void> {
-  await clear(fd, { top: fd, device: fstatSync(fd).dev, depth: 0 });
+  await clear(fd, { top: fd, device: fstatSync(fd).dev, depth: 0, work: { names: 0 } });
 }
 
 async function clear(fd: number, place: Place): Promise<void> {
   for (let pass = 0; pass < MOST_PASSES; pass++) {
-    const names = await someNames(fd);
+    const names = someNames(fd);
     if (names.length === 0) return;
-    for (const name of names) await removeName(fd, name, place);
+    for (const name of names) {
+      if (++place.work.names % AT_ONCE === 0) await turn();
+      await removeName(fd, name, place);
+    }
   }
 }
 
 /** As bytes: a name need not be text. */
-async function someNames(fd: number): Promise<Buffer[]> {
+function someNames(fd: number): Buffer[] {
   const found: Buffer[] = [];
-  const directory = await opendir(`/proc/self/fd/${fd}`, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 });
-  for await (const { name } of directory) {
-    found.push(name as unknown as Buffer);
-    if (found.length >= PAGE) break;
+  const directory = opendirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 });
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      found.push(entry.name as unknown as Buffer);
+      if (found.length >= PAGE) break;
+    }
+  } finally {
+    directory.closeSync();
   }
   return found;
 }
@@ -57,13 +80,8 @@ function pathOf(fd: number, name: Buffer): Buffer {
 
 async function removeName(fd: number, name: Buffer, place: Place): Promise<void> {
   const path = pathOf(fd, name);
-  try {
-    return await unlink(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    if (!hasCode(error, 'EISDIR', 'EPERM')) throw error;
-  }
-  if (place.depth >= MOST_DEPTH) return await moveUp(path, place);
+  if (await removeFile(path)) return;
+  if (place.depth >= MOST_DEPTH) return moveUp(path, place);
   const folder = openFolder(path);
   if (folder === undefined) return;
   try {
@@ -74,16 +92,33 @@ async function removeName(fd: number, name: Buffer, place: Place): Promise<void>
     closeSync(folder);
   }
   try {
-    await rmdir(path);
+    rmdirSync(path);
   } catch (error) {
     // Something came meanwhile, which the next pass finds.
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
   }
 }
 
-async function moveUp(path: Buffer, { top }: Place): Promise<void> {
+/** False for a folder. What stands there by then goes, whatever it was when it was looked at. */
+export async function removeFile(path: Buffer | string): Promise<boolean> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return true;
+  if (found.isDirectory()) return false;
   try {
-    await rename(path, `/proc/self/fd/${top}/.removed-${randomUUID()}`);
+    if (found.size > LARGE_BYTES) await unlink(path);
+    else unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true;
+    if (hasCode(error, 'EISDIR', 'EPERM') && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== false)
+      return false;
+    throw error;
+  }
+}
+
+function moveUp(path: Buffer, { top }: Place): void {
+  try {
+    renameSync(path, `/proc/self/fd/${top}/.removed-${randomUUID()}`);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
   }

@@ -21,18 +21,18 @@ import {
   readlinkSync,
   readSync,
   renameSync,
+  rmdirSync,
   type Stats,
   symlinkSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { rmdir, unlink } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
 import { checked, systemError } from './errno.ts';
 import { ffiAvailable } from './ffi.ts';
 import { OPEN, openBeneath } from './files.ts';
-import { clearFolder, hasCode, openFolder } from './tree-removal.ts';
+import { clearFolder, hasCode, openFolder, removeFile } from './tree-removal.ts';
 
 const { EINVAL, EISDIR, ENOENT, ENOTEMPTY, EXDEV } = osConstants.errno;
 /** A neighbour that puts things back faster than they are taken away must not keep us for ever. */
@@ -254,11 +254,8 @@ export class Tree {
   }
 
   #made(names: readonly string[], mode: number): OpenFolder {
-    try {
-      return new OpenFolder(this.#open(names, READ_FOLDER));
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT') || names.length === 0) throw error;
-    }
+    const found = this.#find(names, READ_FOLDER);
+    if (found !== -ENOENT) return new OpenFolder(checked(found, `open '${names.join('/')}'`));
     using parent = this.#made(names.slice(0, -1), 0o755);
     const at = parent.at(names.at(-1) ?? '');
     let isNew = true;
@@ -289,12 +286,17 @@ export class Tree {
   }
 
   #open(names: readonly string[], flags: number): number {
+    return checked(this.#find(names, flags), `open '${names.join('/')}'`);
+  }
+
+  /** Or the negated errno; a root that is not there throws. */
+  #find(names: readonly string[], flags: number): number {
     const root = openSync(this.root, READ_FOLDER);
     if (names.length === 0) return root;
     try {
-      if (!ffiAvailable()) return walk(root, names, flags);
-      const path = names.join('/');
-      return checked(openBeneath(root, path, { flags, links: false }), `open '${path}'`);
+      return ffiAvailable() ? openBeneath(root, names.join('/'), { flags, links: false }) : walk(root, names, flags);
+    } catch (error) {
+      return -Math.abs((error as NodeJS.ErrnoException).errno ?? EINVAL);
     } finally {
       closeSync(root);
     }
@@ -341,27 +343,17 @@ function createFresh(at: string): number {
 
 /** False when something else stands there now. */
 async function removeOnce(at: string): Promise<boolean> {
+  if (await removeFile(at)) return true;
   const fd = openFolder(at);
-  if (fd === undefined) return unlinked(at);
+  if (fd === undefined) return false;
   using folder = new OpenFolder(fd);
   await clearFolder(folder.fd);
   try {
-    await rmdir(at);
+    rmdirSync(at);
     return true;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return true;
     if (hasCode(error, 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-async function unlinked(at: string): Promise<boolean> {
-  try {
-    await unlink(at);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return true;
-    if (hasCode(error, 'EISDIR', 'EPERM')) return false;
     throw error;
   }
 }

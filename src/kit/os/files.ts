@@ -41,6 +41,8 @@ const OPENAT2 = BigInt(SYS.openat2);
 const STATX = BigInt(SYS.statx);
 /** A concurrent rename makes the kernel give up with EAGAIN; a hostile neighbour must not keep us here for ever. */
 const TRIES = 64;
+/** Looked up once: Node's table of errors is a dictionary. */
+const AGAIN = -constants.errno.EAGAIN;
 
 // ArrayBuffers of their own: small typed arrays may live in the heap, where the collector moves them.
 const PATH_BYTES = 4096;
@@ -152,7 +154,7 @@ function resolve(directory: number, path: string, { flags, mode, resolve }: How)
   const fd = word(directory);
   for (let tries = 0; ; tries++) {
     const result = quick.call(OPENAT2, fd, pathAddress, howAddress, HOW_BYTES, 0n);
-    if (result !== -constants.errno.EAGAIN || tries === TRIES) return result;
+    if (result !== AGAIN || tries === TRIES) return result;
     // Nothing changed meanwhile: the kernel would have to ask somebody.
     if ((resolve & RESOLVE_CACHED) !== 0) return result;
   }

@@ -9,6 +9,9 @@ import { errorExit, uncatchableTrap } from './exit.ts';
 import type { P1Function, P1Functions } from './p1/context.ts';
 import { checkThroughShim, type HostCall, throughShim, WAITS } from './shim.ts';
 
+/** Looked up once: the table is large enough to be a dictionary to the engine. */
+const { SUCCESS } = ERRNO;
+
 export class Guard {
   readonly #task: Task;
   readonly #waited: () => void;
@@ -113,7 +116,7 @@ export class Guard {
   #guarded(name: string, fn: P1Function): HostCall {
     return (...args) => {
       if (this.#exit !== undefined) throw uncatchableTrap();
-      let errno: number = ERRNO.SUCCESS;
+      let errno: number = SUCCESS;
       try {
         const result = fn(...args);
         if (result !== undefined) return this.#later(this.#wait(name, result));

@@ -25,6 +25,9 @@ import type { Handle } from './handle.ts';
 import { type Maybe, then } from './maybe.ts';
 import type { DeviceNumbers, FileStat, Times } from './stat.ts';
 
+/** Looked up once: Node's table of errors is a dictionary. */
+const CANNOT_TELL = -constants.errno.EOPNOTSUPP;
+
 export interface OpenFileOptions {
   readonly handle: Handle;
   readonly filetype: number;
@@ -103,7 +106,7 @@ export class OpenFile extends Descriptor {
     const count = readVectorsNow(this.#word, vectors, offset === undefined ? word(this.#position) : near(offset));
     if (count > 0 && offset === undefined) this.#position += count;
     // A file system that cannot tell what it has in memory is asked the plain way from now on.
-    if (count === -constants.errno.EOPNOTSUPP) this.#cachedReads = false;
+    if (count === CANNOT_TELL) this.#cachedReads = false;
     return count;
   }
 

@@ -1,9 +1,9 @@
 /**
- * Native attempts: system calls from inside of a sandbox (or of the admission process), as an attacker would make them who has the whole
- * process. Preloaded there by `probed.ts`; waits until the process has given up what it gives up, tries, writes a line of JSON to the log.
+ * Native attempts: system calls from inside of a sandbox or of the admission process, as an attacker would make them who has the whole
+ * process. Preloaded there by `native.ts`; waits until the process has given up what it gives up, tries, writes a line of JSON to the log.
  * Each call is harmless where it succeeds: its arguments are of no use, or it only looks.
  */
-import { readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { cString, pointerTo, syscall } from '../../src/kit/os/mod.ts';
 
@@ -13,8 +13,8 @@ export interface Aim {
   readonly victimPid: number;
   readonly nodePid: number;
   readonly own: string;
-  /** Where the line goes that tells what came out: a descriptor. */
-  readonly report: number;
+  /** Where the line goes that tells what came out: a descriptor, or a file. */
+  readonly report: number | string;
 }
 
 export interface Native {
@@ -163,7 +163,7 @@ const processes: readonly Native[] = [
   { area: 'processes', name: 'clone3', call: () => syscall(435, pointerTo(new Uint8Array(88)), 3) },
   { area: 'processes', name: 'execve', call: () => syscall(59, p('/nonexistent'), 0, 0) },
   { area: 'processes', name: 'execveat', call: () => syscall(322, -1, p('/nonexistent'), 0, 0, 0) },
-  { area: 'processes', name: 'ptrace the node', call: ({ nodePid }) => syscall(101, 0x4206, nodePid, 0, 0xffff0000) },
+  { area: 'processes', name: 'ptrace the node', call: ({ nodePid }) => syscall(101, 0x4206, nodePid, 0, 0) },
   { area: 'processes', name: "read the node's memory by its pid", call: ({ nodePid }) => vmRead(nodePid) },
   { area: 'processes', name: 'signal the node', call: ({ nodePid }) => syscall(62, nodePid, 0) },
   { area: 'processes', name: 'signal another sandbox', call: ({ victimPid }) => syscall(62, victimPid, 0) },
@@ -349,6 +349,31 @@ const system: readonly Native[] = [
 
 export const NATIVE: readonly Native[] = [...files, ...processes, ...sockets, ...system];
 
+/** By each of these one process touches another: what a user of its own keeps from it, too, where seccomp lets it through. */
+export const BETWEEN_PROCESSES: readonly Native[] = [
+  ...files.filter(({ name }) => /the node's (environment|memory)/.test(name)),
+  ...processes.filter(({ name }) => /the node|another sandbox/.test(name)),
+];
+
+export const STORM = 'threads without end';
+/** The key of its result: how many threads it got. */
+export const STORMED = `system: ${STORM}`;
+/** More than any sandbox may have. */
+export const STORM_THREADS = 6000;
+
+/** Threads that wait, until there are no more: how many the process has then. They stay. */
+function storm(): number {
+  const ffi = process.getBuiltinModule('node:ffi');
+  const libc = ffi.dlopen(null, {
+    pthread_create: { arguments: ['pointer', 'pointer', 'pointer', 'pointer'], return: 'i32' },
+  });
+  const pause = libc.lib.getSymbol('pause');
+  const id = new BigUint64Array(1);
+  const create = libc.functions.pthread_create as unknown as (...args: bigint[]) => number;
+  for (let made = 0; made < STORM_THREADS && create(pointerTo(id), 0n, pause, 0n) === 0; made++);
+  return readdirSync('/proc/self/task').length;
+}
+
 function walled(): boolean {
   return /^Seccomp_filters:\t([2-9])/m.test(readFileSync('/proc/self/status', 'utf8'));
 }
@@ -357,8 +382,15 @@ function probe(aim: Aim): void {
   const status = readFileSync('/proc/self/status', 'utf8');
   const results: Record<string, number> = {};
   for (const { area, name, call } of NATIVE) results[`${area}: ${name}`] = call(aim);
-  const line = { thread: isMainThread ? 'main' : 'loop', walled: walled(), status, results };
-  writeSync(aim.report, `\nPROBE ${JSON.stringify(line)}\n`);
+  // Last of all, and not where nothing bounds them: the machine would feel it.
+  if (isMainThread && process.argv.at(-1)?.includes('"cgroup":true')) results[STORMED] = storm();
+  report(aim, { thread: isMainThread ? 'main' : 'loop', walled: walled(), status, results });
+}
+
+function report(aim: Aim, line: object): void {
+  const text = `\nPROBE ${JSON.stringify(line)}\n`;
+  if (typeof aim.report === 'string') writeFileSync(aim.report, text);
+  else writeSync(aim.report, text);
 }
 
 const about = new URL(import.meta.url).searchParams.get('about');
@@ -371,7 +403,7 @@ if (about !== null) {
     try {
       probe(aim);
     } catch (error) {
-      writeSync(aim.report, `\nPROBE ${JSON.stringify({ error: String((error as Error).stack) })}\n`);
+      report(aim, { error: String((error as Error).stack) });
     }
   }, 100);
 }

@@ -8,9 +8,8 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import type { Row } from './attempt.ts';
 import { attempts } from './attempts.ts';
-import { Ground } from './ground.ts';
-import { probeSandbox, rowsOf } from './native.ts';
-import { tableOf, tryAttempt } from './suite.ts';
+import { probes } from './native.ts';
+import { Grounds, tableOf } from './suite.ts';
 
 const NOBODY = 65534;
 const { values, positionals } = parseArgs({
@@ -28,13 +27,15 @@ async function everything(): Promise<Row[]> {
     rows.push(...more);
     if (!values.json) process.stdout.write(tableOf(more));
   }
-  for (const probed of await probeSandbox()) add(rowsOf(probed).filter(wanted));
-  const ground = await Ground.open();
-  try {
-    for (const attempt of attempts.filter(wanted)) add([await tryAttempt(attempt, ground)]);
-  } finally {
-    await ground[Symbol.asyncDispose]();
+  for (const { area, names, probe } of probes) {
+    if (names.some((name) => wanted({ area, name }))) add((await probe()).filter(wanted));
   }
+  const chosen = attempts.filter(wanted);
+  if (chosen.length === 0) return rows;
+  await using grounds = await Grounds.open();
+  const tried = chosen.map((attempt) => grounds.try(attempt));
+  for (const row of tried) row.catch(() => {});
+  for (const row of tried) add([await row]);
   return rows;
 }
 

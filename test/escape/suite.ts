@@ -1,9 +1,43 @@
-/** Runs attempts one after the other and makes their table. */
+/** Runs attempts on grounds side by side and makes their table. */
 import type { Attempt, Outcome, Row } from './attempt.ts';
-import type { Ground } from './ground.ts';
-import { Refused } from './ground.ts';
+import { Ground, Refused } from './ground.ts';
 
-export async function tryAttempt(attempt: Attempt<Ground>, ground: Ground): Promise<Row> {
+/** Most attempts wait for something: to go on for a while, to be killed, for the neighbour's next word. */
+export const LANES = 3;
+
+/** Grounds that do not know of each other, each for one attempt at a time. */
+export class Grounds implements AsyncDisposable {
+  readonly #all: readonly Ground[];
+  readonly #free: Ground[];
+  readonly #waiting: ((ground: Ground) => void)[] = [];
+
+  static async open(count = LANES): Promise<Grounds> {
+    return new Grounds(await Promise.all(Array.from({ length: count }, () => Ground.open())));
+  }
+
+  private constructor(all: readonly Ground[]) {
+    this.#all = all;
+    this.#free = [...all];
+  }
+
+  /** Tries as soon as a ground is free; in the order of the calls. */
+  async try(attempt: Attempt<Ground>): Promise<Row> {
+    const ground = this.#free.pop() ?? (await new Promise<Ground>((resolve) => this.#waiting.push(resolve)));
+    try {
+      return await tryAttempt(attempt, ground);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free.push(ground);
+      else next(ground);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map((ground) => ground[Symbol.asyncDispose]()));
+  }
+}
+
+async function tryAttempt(attempt: Attempt<Ground>, ground: Ground): Promise<Row> {
   const { area, name, skip } = attempt;
   if (typeof skip === 'string') return { area, name, happened: skip, wall: '', verdict: 'skipped' };
   let outcome: Outcome;

@@ -149,25 +149,41 @@ class Chaos {
   async #killer(): Promise<void> {
     while (!this.#over) {
       await sleep(300 + this.#fate.below(1500));
-      const way = this.#fate.below(10);
+      const way = this.#fate.below(12);
       if (way < 3) await this.#killNode();
       else if (way < 6) this.#killSandbox();
       else if (way < 7) this.#killAdmission();
       else if (way < 9) await this.#standStill();
-      else await this.#stopNode();
+      else if (way < 10) await this.#stopNode();
+      else await this.#endNode();
     }
   }
 
   async #killNode(): Promise<void> {
     const { node } = this.#world;
-    const signal = this.#fate.oneIn(5) ? 'SIGTERM' : 'SIGKILL';
-    this.#say(`${signal} the node`);
-    // A standalone node that is asked to end takes its guests along.
-    if (signal === 'SIGTERM') this.checker.killed(undefined);
-    await node.end(signal);
-    if (signal === 'SIGTERM') this.checker.killed(undefined);
+    this.#say('SIGKILL the node');
+    await node.end('SIGKILL');
     await sleep(this.#fate.below(700));
     await node.start();
+  }
+
+  /** In order, or with SIGKILL while it ends; sometimes both soon after its start, before it has heard of its pods. */
+  async #endNode(): Promise<void> {
+    const { node } = this.#world;
+    const patience = this.#fate.oneIn(2) ? Number.POSITIVE_INFINITY : this.#fate.below(1500);
+    for (let again = this.#fate.below(3); again >= 0; again--) {
+      this.#say(`SIGTERM the node${patience < 1500 ? `, SIGKILL after ${patience} ms` : ''}`);
+      // A standalone node that is asked to end takes its guests along.
+      this.checker.killed(undefined);
+      const ended = node.end('SIGTERM');
+      const late = sleep(Math.min(patience, 2 ** 30), true, { ref: false });
+      if ((await Promise.race([ended.then(() => false), late])) === true && node.pid !== undefined)
+        await node.end('SIGKILL');
+      await ended;
+      this.checker.killed(undefined);
+      await sleep(this.#fate.below(700));
+      await node.start();
+    }
   }
 
   #killSandbox(): void {

@@ -4,8 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlreadyExists, isNotFound } from '../../src/kube/mod.ts';
-import { NAMESPACES, PODS } from '../../src/kube/resources.ts';
+import { isAlreadyExists, isNotFound, NAMESPACES, PODS } from '../../src/kube/mod.ts';
 import type { Namespace, Pod } from '../../src/kube/types/mod.ts';
 import { Random } from '../fuzz/fuzzer.ts';
 import { Checker } from './checker.ts';

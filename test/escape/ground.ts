@@ -8,8 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Exit, Limits, Mount, Verdict, WorkloadId, WorkloadSpec } from '../../src/runtime/contract.ts';
-import { refusalAt } from '../../src/runtime/module/inspect.ts';
+import {
+  type Exit,
+  type Limits,
+  type Mount,
+  refusalAt,
+  type Verdict,
+  type WorkloadId,
+  type WorkloadSpec,
+} from '../../src/runtime/mod.ts';
 import { createRuntime, type SandboxRuntime } from '../../src/runtime/sandbox/mod.ts';
 
 const guests = fileURLToPath(new URL('../../guests', import.meta.url));

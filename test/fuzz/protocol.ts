@@ -2,9 +2,16 @@
  * Frames and messages between node and sandbox, both directions: whatever comes, a reader ends with an error of the protocol
  * or goes on; it throws nothing else, and holds no more than one frame.
  */
-import { encodeFrame, FrameError, FrameReader } from '../../src/runtime/sandbox/protocol/frames.ts';
-import { chosenShape, helloShape, readMessage, requestShape } from '../../src/runtime/sandbox/protocol/messages.ts';
-import { ShapeError } from '../../src/runtime/sandbox/protocol/shape.ts';
+import {
+  chosenShape,
+  encodeFrame,
+  FrameError,
+  FrameReader,
+  helloShape,
+  readMessage,
+  requestShape,
+  ShapeError,
+} from '../../src/runtime/sandbox/testing.ts';
 import { Finding, type Fuzzer, type Random, repeat } from './fuzzer.ts';
 import { mangled, message } from './protocol-messages.ts';
 

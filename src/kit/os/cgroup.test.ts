@@ -68,7 +68,9 @@ describe('findCgroups()', () => {
     // A group of files is as busy as one with processes.
     assert.equal(tree?.remove('s-1'), false);
     tree?.create('s-2');
-    tree?.sweep();
+    tree?.sweep(Date.now() - 60_000);
+    assert.equal(existsSync(join(root, 'cpu', 'wasmlet', 's-2')), true);
+    tree?.sweep(Date.now() + 60_000);
     assert.equal(existsSync(join(root, 'cpu', 'wasmlet', 's-2')), false);
     assert.equal(tree?.remove('s-2'), true);
   });

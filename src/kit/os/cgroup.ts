@@ -3,7 +3,7 @@
  * wanted, on its memory. Version 2 where it has the controllers, else version 1. Nothing here throws: what cannot be had is left out, and
  * the caller hears which limits stand. Source: Linux `Documentation/admin-guide/cgroup-v2.rst`, `cgroup-v1/{cpusets,memory,pids}.rst`.
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CONTROLLERS = ['cpu', 'memory', 'pids'] as const;
@@ -38,8 +38,11 @@ export interface CgroupTree {
   kills(id: string): number;
   /** False while there is a process in it. */
   remove(id: string): boolean;
-  /** Removes the groups that are empty: what a node that was killed left. */
-  sweep(): void;
+  /**
+   * Removes the groups that are empty and were made before that time (milliseconds since the epoch): what a node that was killed left. A
+   * younger one may be another node's, on its way to its first process.
+   */
+  sweep(before: number): void;
 }
 
 /** The hierarchy that this process may write to; undefined when there is none. */
@@ -120,8 +123,8 @@ function tree(version: 1 | 2, folders: ReadonlyMap<string, readonly Controller[]
       return path === undefined ? 0 : Number(/^oom_kill (\d+)$/m.exec(readText(path))?.[1] ?? 0);
     },
     remove: (id) => places.map((folder) => removeFolder(join(folder, id))).every((gone) => gone),
-    sweep() {
-      for (const folder of places) for (const id of groupsIn(folder)) removeFolder(join(folder, id));
+    sweep(before) {
+      for (const folder of places) for (const id of groupsIn(folder, before)) removeFolder(join(folder, id));
     },
   };
 }
@@ -155,11 +158,12 @@ function settings(version: 1 | 2, { cpuShares, memoryBytes, pids, cpuMillis }: G
   ];
 }
 
-function groupsIn(folder: string): string[] {
+function groupsIn(folder: string, before: number): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
+      .map(({ name }) => name)
+      .filter((name) => (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? before) < before);
   } catch {
     return [];
   }

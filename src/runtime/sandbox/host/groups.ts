@@ -15,6 +15,8 @@ const WORKLOAD_BYTES = 16 * 1024 * 1024;
 /** The process's own: a sandbox that cannot answer for lack of the processor would be taken for one that hangs. */
 const PROCESS_SHARES = 256;
 const FEWEST_SHARES = 2;
+/** Longer than any sandbox takes from its group to its first process. */
+const YOUNG_MS = 60_000;
 
 /** Sums that follow each workload, so that one more costs the same however many there are. */
 export class Claims {
@@ -86,7 +88,7 @@ export class SandboxGroups {
 
   constructor(tree: CgroupTree | undefined) {
     this.#tree = tree;
-    tree?.sweep();
+    tree?.sweep(Date.now() - YOUNG_MS);
     // As the kubelet does for its pods: a core each, whatever else runs beside.
     tree?.share(1024 * availableParallelism());
   }

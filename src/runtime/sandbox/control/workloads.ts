@@ -285,8 +285,9 @@ export class Workloads {
   }
 
   #change(workload: Workload, state: WorkloadState): void {
-    if (state.phase === 'exited') this.#over(workload);
     workload.state = state;
+    // Last: the thread that goes with its only guest tells the end of those that have none yet.
+    if (state.phase === 'exited') this.#over(workload);
     if (this.#workloads.get(workload.spec.key) === workload)
       this.#options.changed(++this.#event, workload.spec.key, state);
   }

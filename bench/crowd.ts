@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { processesWith } from '../test/processes/left-behind.ts';
 import { type Burst, type BurstResult, burst } from './burst.ts';
 import { compileHello } from './hello.ts';
 import { HELLO_IMAGE } from './peers/kubelet.ts';
-import { cpuOf, memoryOf, pidsWith, wasmlet } from './process.ts';
+import { cpuOf, memoryOf, wasmlet } from './process.ts';
 
 export interface Crowd extends AsyncDisposable {
   readonly kubeconfig: string;
@@ -38,7 +39,7 @@ export async function startCrowd(folder: string, { pods }: { pods: number }): Pr
   await wasmlet(['push', '--local', '--data-dir', dir, module, HELLO_IMAGE]);
   await wasmlet(['up', '--detach', '--data-dir', dir, '--max-pods', String(pods)]);
   const kubeconfig = join(dir, 'kubeconfig');
-  const processes = () => pidsWith(dir).flatMap((pid) => readProcess(pid));
+  const processes = () => processesWith(dir).flatMap((pid) => readProcess(pid));
   return {
     kubeconfig,
     processes,

@@ -1,6 +1,6 @@
 /** Starting ours as a person would, and reading what the kernel says of processes: memory, CPU time, children. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const WASMLET = fileURLToPath(new URL('../bin/wasmlet', import.meta.url));
@@ -47,20 +47,6 @@ export function cpuOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-/** Processes whose command line has the text, newest state. */
-export function pidsWith(text: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
-      } catch {
-        return false;
-      }
-    });
 }
 
 export async function end(child: ChildProcess): Promise<void> {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { leaveNothing } from '../test/processes/left-behind.ts';
 import { type Figure, figureLine } from './claim.ts';
 import { CLAIMS } from './claims/mod.ts';
 
@@ -24,6 +25,7 @@ function print(bench: string, one: Figure): void {
 async function measureAll(): Promise<void> {
   for (const claim of chosen) {
     const folder = mkdtempSync(join(tmpdir(), `wasmlet-bench-${claim.name}-`));
+    using _interrupted = leaveNothing(folder);
     try {
       const log = (line: string) => process.stderr.write(`${claim.name}: ${line}\n`);
       const figures = await claim.measure({ folder, log, ...(values.pods === undefined ? {} : { pods }) });

@@ -4,9 +4,10 @@ import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type ControlPlane, startControlPlane } from '../../test/cluster/start.ts';
+import { processesWith } from '../../test/processes/left-behind.ts';
 import { type Claim, type Figure, figure } from '../claim.ts';
 import { startKubelet } from '../peers/kubelet.ts';
-import { cpuOf, end, memoryOf, pidsWith, WASMLET } from '../process.ts';
+import { cpuOf, end, memoryOf, WASMLET } from '../process.ts';
 
 const WATCHED_S = 30;
 
@@ -69,7 +70,7 @@ async function measureOurs(folder: string, log: (line: string) => void): Promise
   try {
     await ready(cluster, node, folder);
     await setTimeout(15_000);
-    const pids = [...new Set([node.pid ?? 0, ...pidsWith(dir)])].filter((pid) => cmdline(pid) !== '');
+    const pids = [...new Set([node.pid ?? 0, ...processesWith(dir)])].filter((pid) => cmdline(pid) !== '');
     const sandboxes = pids.filter((pid) => /sandbox/.test(cmdline(pid)));
     const idle = await watched(pids);
     const sandbox = Math.max(0, ...sandboxes.map((pid) => memoryOf(pid).private));
@@ -79,7 +80,7 @@ async function measureOurs(folder: string, log: (line: string) => void): Promise
     return { ...idle, sandbox };
   } finally {
     await end(node);
-    for (const pid of pidsWith(dir)) process.kill(pid, 'SIGKILL');
+    for (const pid of processesWith(dir)) process.kill(pid, 'SIGKILL');
   }
 }
 

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { processesWith } from '../../test/processes/left-behind.ts';
 import type { Burst, BurstResult } from '../burst.ts';
 import { quantile } from '../claim.ts';
-import { memoryOf, pidsWith, run } from '../process.ts';
+import { memoryOf, run } from '../process.ts';
 import { HELLO_IMAGE, startKubelet } from './kubelet.ts';
 
 export interface MeasuredPeer {
@@ -26,7 +27,7 @@ export async function measureKubelet(
   try {
     await using peer = await startKubelet(folder);
     // Shims and containers are children of init; their command lines name the peer's folder or are the hello program.
-    const memory = () => sumOf([...new Set([...pidsWith(join(folder, 'peer')), ...containersOf(folder)])]);
+    const memory = () => sumOf([...new Set([...processesWith(join(folder, 'peer')), ...containersOf(folder)])]);
     await setTimeout(3000);
     const before = memory();
     const { durations, total } = await burstInside(peer.cluster.namespace.name, peer.cluster.kubeconfig, shape);
@@ -44,7 +45,7 @@ export async function measureKubelet(
 
 /** Processes whose parent is one of the peer's shims. */
 function containersOf(folder: string): number[] {
-  const shims = pidsWith(join(folder, 'peer'));
+  const shims = processesWith(join(folder, 'peer'));
   return shims.flatMap((pid) => {
     try {
       return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);

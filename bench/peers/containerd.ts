@@ -6,7 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Daemon } from '../../test/processes/daemon.ts';
-import { type Outcome, pidsWith, run } from '../process.ts';
+import { processesWith } from '../../test/processes/left-behind.ts';
+import { type Outcome, run } from '../process.ts';
 
 export const HOW_TO_GET_IT = "none: needs root and Debian's containerd and runc";
 
@@ -45,7 +46,7 @@ export async function startContainerd(folder: string): Promise<Containerd | unde
       running.push(id);
     },
     processes: () =>
-      pidsWith(socket)
+      processesWith(socket)
         .filter(isShim)
         .flatMap((pid) => [pid, ...childrenOf(pid)]),
     async [Symbol.asyncDispose]() {

@@ -8,6 +8,7 @@ import { nodeProcess, WASMLET } from '../e2e/node-process.ts';
 import type { NodeProcess } from '../e2e/world.ts';
 import { eventually } from '../e2e/world.ts';
 import { run } from '../processes/command.ts';
+import { leaveNothing, processesWith } from '../processes/left-behind.ts';
 
 const scripted = join(import.meta.dirname, '..', '..', 'guests', 'scripted', 'scripted.wasm');
 /** The same guest with other digests, so that admission has something to look at. */
@@ -28,6 +29,7 @@ export interface ChaosWorld extends AsyncDisposable {
 
 export async function startWorld(): Promise<ChaosWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'wasmlet-chaos-'));
+  const interrupted = leaveNothing(folder);
   const dataDir = join(folder, 'data');
   const images = await pushAll(folder, dataDir);
   const kubeconfig = join(dataDir, 'kubeconfig');
@@ -61,6 +63,7 @@ export async function startWorld(): Promise<ChaosWorld> {
     processes: () => processesWith(dataDir),
     async [Symbol.asyncDispose]() {
       await down();
+      interrupted[Symbol.dispose]();
       await client?.[Symbol.asyncDispose]();
       if (process.env['WASMLET_TEST_KEEP'] !== '1') rmSync(folder, { recursive: true, force: true });
     },
@@ -101,18 +104,4 @@ function admissionOf(node: number | undefined): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-export function processesWith(text: string): number[] {
-  const { readdirSync } = process.getBuiltinModule('node:fs');
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
-      } catch {
-        return false;
-      }
-    });
 }

@@ -18,6 +18,7 @@ import {
   type WorkloadSpec,
 } from '../../src/runtime/mod.ts';
 import { createRuntime, type SandboxRuntime } from '../../src/runtime/sandbox/mod.ts';
+import { leaveNothing } from '../processes/left-behind.ts';
 
 const guests = fileURLToPath(new URL('../../guests', import.meta.url));
 export const HOSTILE = join(guests, 'hostile', 'hostile.wasm');
@@ -71,6 +72,7 @@ export class Ground implements AsyncDisposable {
   readonly dataDir: string;
   readonly secret = `SECRET-${randomBytes(8).toString('hex')}`;
   readonly runtime: SandboxRuntime;
+  readonly #interrupted: Disposable;
   #count = 0;
   #neighbour: Guest | undefined;
   /** Ticks of the neighbour before it was started anew. */
@@ -91,6 +93,7 @@ export class Ground implements AsyncDisposable {
   private constructor(dataDir: string, runtime: SandboxRuntime) {
     this.dataDir = dataDir;
     this.runtime = runtime;
+    this.#interrupted = leaveNothing(dataDir);
   }
 
   get victimSecret(): string {
@@ -219,6 +222,7 @@ export class Ground implements AsyncDisposable {
       for (const isolation of ['tenant', 'pod'] as const) await this.runtime.release({ tenant, isolation });
     }
     await this.runtime[Symbol.asyncDispose]();
+    this.#interrupted[Symbol.dispose]();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

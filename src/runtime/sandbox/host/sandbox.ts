@@ -21,6 +21,7 @@ import { type ExitedState, readExits, writeExit } from '../exits.ts';
 import { listenersShape, snapshotShape, statsShape, type WireSpec } from '../protocol/messages.ts';
 import { flag, type Shape } from '../protocol/shape.ts';
 import type { Wall } from '../walls.ts';
+import { EventOrder } from './event-order.ts';
 import { Claims, type SandboxGroups } from './groups.ts';
 import { MOST_MISSED, progressOf, watchHeartbeat } from './heartbeat.ts';
 import { Link, type LinkEnd } from './link.ts';
@@ -61,7 +62,7 @@ export class Sandbox {
   #link: Link | undefined;
   #packets: number | undefined;
   readonly #received = new ReceivedDescriptors();
-  #sequence = 0;
+  readonly #events = new EventOrder();
   #state: 'open' | 'detached' | 'ending' | 'gone' = 'open';
   readonly #end = Promise.withResolvers<void>();
 
@@ -122,7 +123,7 @@ export class Sandbox {
     return { id, pid, tenant, workloads: this.workloads.size, walls: this.#link?.hello.walls ?? {} };
   }
 
-  /** Speaks with the process. For one that was there before, `resync` follows. */
+  /** Speaks with a process that has just started. */
   async connect(): Promise<void> {
     this.#stop = new AbortController();
     if (ffiAvailable()) this.#packets = connectPackets(this.folder.descriptors);
@@ -140,13 +141,16 @@ export class Sandbox {
     void this.#heartbeat();
   }
 
-  /** Learns what happened while nobody listened. */
-  async resync(): Promise<void> {
+  /** Speaks with a process that was there before, and learns what happened while nobody listened. */
+  async resume(): Promise<void> {
+    this.#events.hold();
+    await this.connect();
     const known = new Map<string, WorkloadState>();
     let after: string | undefined;
     do {
       const page = await this.#ask({ do: 'snapshot', ...(after === undefined ? {} : { after }) }, snapshotShape);
-      if (after === undefined) this.#sequence = Math.max(this.#sequence, page.event);
+      const wrong = after === undefined ? this.#events.release(page.event) : undefined;
+      if (wrong !== undefined) this.#link?.break(wrong);
       for (const { workload, state } of page.workloads) known.set(workload, state);
       after = page.more;
       if (known.size > MAX_KNOWN) throw new RangeError(`it tells of more than ${MAX_KNOWN} workloads`);
@@ -292,11 +296,11 @@ export class Sandbox {
   }
 
   #event(event: number, key: string, state: WorkloadState): void {
-    if (event <= this.#sequence) return;
-    if (event !== this.#sequence + 1) return void this.#link?.break(`event ${event} follows event ${this.#sequence}`);
-    this.#sequence = event;
-    if (this.workloads.has(key)) this.#apply(key, state);
-    else this.#link?.break(`it speaks of '${key.slice(0, 200)}', which was not placed there`);
+    const wrong = this.#events.take(event, () => {
+      if (this.workloads.has(key)) this.#apply(key, state);
+      else this.#link?.break(`it speaks of '${key.slice(0, 200)}', which was not placed there`);
+    });
+    if (wrong !== undefined) this.#link?.break(wrong);
   }
 
   #apply(key: string, state: WorkloadState): void {
@@ -339,8 +343,7 @@ export class Sandbox {
     if (!this.open || !this.isAlive) return false;
     this.#close();
     try {
-      await this.connect();
-      await this.resync();
+      await this.resume();
       return true;
     } catch {
       return false;

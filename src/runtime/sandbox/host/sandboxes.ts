@@ -314,8 +314,7 @@ export class Sandboxes {
     this.#found.add(sandbox);
     if (!sandbox.isAlive) return sandbox.bury('it ended while the node was away');
     try {
-      await sandbox.connect();
-      await sandbox.resync();
+      await sandbox.resume();
     } catch (error) {
       return sandbox.bury(`the node could not take it over (${messageOf(error)})`);
     }

@@ -33,6 +33,8 @@ const SLOW = 400;
 const NOT_NEEDED = new Error('not needed any more');
 /** What ends is told before the rest of the work. */
 const TOLD_BEFORE: ReadonlySet<Action['do']> = new Set(['backOff', 'kill', 'cleanup', 'finish']);
+/** What came to an end is not told before the checkpoint says so; the step after it tells. */
+const TOLD_AFTER: ReadonlySet<Action['do']> = new Set(['terminate', 'terminated']);
 /** Sleeps are cut, so that a clock that is set meanwhile is noticed. */
 const MAX_SLEEP = 600_000;
 
@@ -143,7 +145,8 @@ export class PodWorker {
       const actions = plan(this.#pod, this.#observed, this.#now());
       const [first] = actions;
       const atRest = first === undefined || first.do === 'wait';
-      if (atRest || TOLD_BEFORE.has(first.do) || (step === 0 && this.#told)) this.#publish();
+      const news = step === 0 && this.#told;
+      if (atRest || TOLD_BEFORE.has(first.do) || (news && !TOLD_AFTER.has(first.do))) this.#publish();
       if (first === undefined) return;
       if (first.do === 'wait') return this.#wakeAt(first.until);
       for (const action of actions) await this.#act(action);
@@ -189,10 +192,12 @@ export class PodWorker {
       failures: this.#failures,
     };
     const soon = new AbortController();
-    this.#options.dependencies.clock.sleep(SLOW, { signal: soon.signal }).then(
-      () => this.#publish(),
-      () => {},
-    );
+    if (!TOLD_AFTER.has(action.do)) {
+      this.#options.dependencies.clock.sleep(SLOW, { signal: soon.signal }).then(
+        () => this.#publish(),
+        () => {},
+      );
+    }
     try {
       this.#merge(await carryOut(context, action));
     } catch (error) {

@@ -193,7 +193,8 @@ function planTerminating(pod: Pod, observed: Observed, now: number): Action[] {
     if (kills.length > 0) return kills;
     return [{ do: 'wait', until: Math.min(...alive.map(([, name]) => killAfter(observed, name, now))) }];
   }
-  return [{ do: 'terminated' }];
+  const { retryAt } = observed;
+  return [retryAt !== undefined && now < retryAt ? { do: 'wait', until: retryAt } : { do: 'terminated' }];
 }
 
 function isSidecarNamed({ spec }: Pod, name: string): boolean {

@@ -84,6 +84,12 @@ describe('the phase', () => {
     ['never goes back from Running', podOf(two), seen({ previous: { phase: 'Running' } }, { a: running }), 'Running'],
     ['never goes back from Failed', podOf(), seen({ previous: { phase: 'Failed' } }, { main: running }), 'Failed'],
     [
+      'never goes back from what the server has',
+      { ...podOf(), status: { phase: 'Failed' } },
+      seen({ previous: { phase: 'Running' } }, { main: running }),
+      'Failed',
+    ],
+    [
       'never leaves what the API says is Succeeded',
       { ...podOf(), status: { phase: 'Succeeded' } },
       seen({}, { main: running }),

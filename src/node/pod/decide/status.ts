@@ -78,8 +78,10 @@ function isInitialized(pod: Pod, statuses: ReadonlyMap<string, ContainerStatus>)
 }
 
 function nextPhase(pod: Pod, observed: Observed, statuses: ReadonlyMap<string, ContainerStatus>): Phase {
-  const before = knownPhase(observed.previous.phase) ?? knownPhase(pod.status?.phase) ?? 'Pending';
+  const server = knownPhase(pod.status?.phase);
+  const before = knownPhase(observed.previous.phase) ?? server ?? 'Pending';
   if (isTerminal(before)) return before;
+  if (server !== undefined && isTerminal(server)) return server;
   const computed = computedPhase(pod, observed, statuses);
   if (isTerminal(computed) && observed.lifecycle !== 'terminated') return before;
   return before === 'Running' && computed === 'Pending' ? 'Running' : computed;

@@ -1,17 +1,21 @@
-/** The end of a pod: signals, then what is left of it here, then the pod itself. */
+/**
+ * The end of a pod: signals, then what is left of it here, then the pod itself. Each step is told or acted on when it
+ * stands on disk: a node that is killed in between starts nothing of the pod again.
+ */
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { messageOf } from '#kit';
 import { Tree } from '#kit/os';
 import { isConflict, isNotFound, PODS } from '#kube';
 import { systemLinksFor } from '../../log/system-links.ts';
 import { removeCheckpoint, writeCheckpoint } from '../checkpoint.ts';
-import type { Observed, Termination } from '../decide/observed.ts';
+import { isAlive, type Observed, type Termination } from '../decide/observed.ts';
 import type { Action } from '../decide/plan.ts';
 import { type Change, type EffectContext, idOf, seenOf, tell, withContainer } from './context.ts';
 
 const RETRY_AFTER = 5_000;
 
-export function terminate(context: EffectContext, action: Extract<Action, { do: 'terminate' }>): Change {
+export async function terminate(context: EffectContext, action: Extract<Action, { do: 'terminate' }>): Promise<Change> {
   const { observed, dependencies } = context;
   const now = dependencies.clock.now();
   const { cause, graceSeconds, reason, message } = action;
@@ -29,7 +33,32 @@ export function terminate(context: EffectContext, action: Extract<Action, { do: 
     deadline,
     ...why,
   };
-  return { termination, lifecycle: 'terminating', retryAt: undefined };
+  const change: Change = { termination, lifecycle: 'terminating', retryAt: undefined };
+  await remember(context, change);
+  return change;
+}
+
+/**
+ * Before the first signal. Where nothing runs there is none, and `terminated` writes. A disk that takes nothing keeps no
+ * guest alive: no try is started from such a disk either, and the end is not told until it can be written.
+ */
+async function remember({ pod, observed, places, dependencies }: EffectContext, change: Change): Promise<void> {
+  if (observed.lifecycle !== 'syncing' || ![...observed.containers.values()].some(isAlive)) return;
+  try {
+    await writeCheckpoint(places.checkpoint, { pod, observed: { ...observed, ...change } });
+  } catch (error) {
+    dependencies.log.warn('that a pod is to end cannot be written', {
+      path: places.checkpoint,
+      error: messageOf(error),
+    });
+  }
+}
+
+/** Nothing runs any more. The last phase is told after this: it never goes back, also not by a node that was killed. */
+export async function terminated({ pod, observed, places }: EffectContext): Promise<Change> {
+  const change: Change = { lifecycle: 'terminated', retryAt: undefined };
+  await writeCheckpoint(places.checkpoint, { pod, observed: { ...observed, ...change } });
+  return change;
 }
 
 /** A pod that failed by its own goes on to be a failed one when it is deleted meanwhile. */
@@ -55,11 +84,10 @@ export async function kill(context: EffectContext, action: Extract<Action, { do:
   return withContainer(context, container, signal === 'SIGTERM' ? { termAt: now } : { killAt: now });
 }
 
-/** Everything of the pod but its logs and its checkpoint; repeated until all of it succeeds. */
+/** Everything of the pod but its logs and its checkpoint, where its exits stand since `terminated`; repeated until all of it succeeds. */
 export async function cleanup(context: EffectContext): Promise<Change> {
   const { pod, observed, places, dependencies, volumes } = context;
   const uid = pod.metadata?.uid ?? '';
-  await writeCheckpoint(places.checkpoint, { pod, observed });
   for (const [container, { instance, last }] of observed.containers) {
     for (const one of [instance, last]) {
       if (one !== undefined) await dependencies.runtime.delete(idOf(context, container, one.attempt));

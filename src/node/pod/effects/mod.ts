@@ -2,7 +2,7 @@
 import type { Action } from '../decide/plan.ts';
 import type { Change, EffectContext } from './context.ts';
 import { create } from './create.ts';
-import { cleanup, finish, kill, terminate } from './end.ts';
+import { cleanup, finish, kill, terminate, terminated } from './end.ts';
 import { mount, refresh } from './mount.ts';
 import { network } from './network.ts';
 import { pull } from './pull.ts';
@@ -36,7 +36,7 @@ export async function carryOut(context: EffectContext, action: Action): Promise<
     case 'resize':
       return resize(context, action);
     case 'terminated':
-      return { lifecycle: 'terminated', retryAt: undefined };
+      return terminated(context);
     case 'cleanup':
       return cleanup(context);
     case 'finish':

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Claims } from './groups.ts';
+import type { CgroupTree } from '#kit/os';
+import { Claims, SandboxGroups } from './groups.ts';
 
 const MIB = 1024 * 1024;
 
@@ -36,4 +37,26 @@ describe('Claims', () => {
     claims.delete('c');
     assert.deepEqual([claims.lift('a'), claims.lift('a'), claims.limits.cpuMillis], [true, false, undefined]);
   });
+});
+
+it('the group of a sandbox that is not reaped yet goes with the next change', () => {
+  const there = new Set<string>();
+  let busy = true;
+  const tree = {
+    sweep() {},
+    share() {},
+    set() {},
+    create(id: string) {
+      there.add(id);
+      return [];
+    },
+    remove: (id: string) => !busy && there.delete(id),
+  };
+  const groups = new SandboxGroups(tree as unknown as CgroupTree);
+  groups.create('s-1');
+  groups.remove('s-1');
+  assert.deepEqual([...there], ['s-1']);
+  busy = false;
+  groups.create('s-2');
+  assert.deepEqual([...there], ['s-2']);
 });

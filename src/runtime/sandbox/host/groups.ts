@@ -85,6 +85,8 @@ export class Claims {
 /** The groups of a node's sandboxes; of nothing where the machine has none to give. */
 export class SandboxGroups {
   readonly #tree: CgroupTree | undefined;
+  /** Those that had a process when they were to go: one that has ended counts until it is reaped. */
+  readonly #leaving = new Set<string>();
 
   constructor(tree: CgroupTree | undefined) {
     this.#tree = tree;
@@ -95,6 +97,7 @@ export class SandboxGroups {
 
   /** Files into which the process that is to be in the group writes its id. */
   create(id: string): readonly string[] {
+    this.#leave();
     const files = this.#tree?.create(id) ?? [];
     this.#tree?.set(id, new Claims().limits);
     return files;
@@ -109,6 +112,11 @@ export class SandboxGroups {
   }
 
   remove(id: string): void {
-    this.#tree?.remove(id);
+    this.#leaving.add(id);
+    this.#leave();
+  }
+
+  #leave(): void {
+    for (const id of this.#leaving) if (this.#tree?.remove(id) !== false) this.#leaving.delete(id);
   }
 }

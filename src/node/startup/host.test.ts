@@ -23,7 +23,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await api[Symbol.asyncDispose]();
-  await rm(dir, { recursive: true });
+  // What the node that was just ended has under way may put another file there.
+  await rm(dir, { recursive: true, maxRetries: 5 });
 });
 
 function options(more: Partial<NodeOptions> = {}): NodeOptions {

@@ -40,14 +40,14 @@ function textOf(path: string): string {
 }
 
 /** A node killed when the checkpoint was `text`: what it did later stays undone. */
-async function killedAt(world: World, text: string): Promise<void> {
+async function killedAt(world: World, text: string, options: { readonly listed: boolean }): Promise<void> {
   const { manager } = world;
   const stop = manager.stop.bind(manager);
   manager.stop = async (options) => {
     await stop(options);
     writeFileSync(checkpointOf(world), text);
   };
-  await world.restart({ listed: false });
+  await world.restart(options);
   await world.run(60_000);
 }
 
@@ -80,25 +80,26 @@ for (const [which, { spec, end, phase }] of Object.entries(ENDS)) {
       assert.deepEqual(early, []);
     });
 
-    it('stays ended when the node is killed as it tells it', async () => {
-      using world = createWorld();
-      let left: string | undefined;
-      onStatus(world, ({ status }) => {
-        if (isTerminal(status?.phase)) left ??= textOf(checkpointOf(world));
+    for (const listed of [false, true])
+      it(`stays ended when the node is killed as it tells it, ${listed ? 'and hears of it at once' : 'before it hears of it again'}`, async () => {
+        using world = createWorld();
+        let left: string | undefined;
+        onStatus(world, ({ status }) => {
+          if (isTerminal(status?.phase)) left ??= textOf(checkpointOf(world));
+        });
+        world.api.createPod(podOf(spec));
+        await world.run();
+        // What the runtime knows of it stays too.
+        world.machine.failures.set('delete', new Error('not now'));
+        await end(world);
+        await world.run();
+        const starts = () => world.machine.calls.filter((call) => call.startsWith('start'));
+        const before = starts();
+        await killedAt(world, left ?? '', { listed });
+        assert.deepEqual(starts(), before);
+        assert.equal(world.api.phases.get('u-1')?.at(-1), phase);
+        assert.equal(world.api.phases.get('u-1')?.filter(isTerminal).length, 1);
       });
-      world.api.createPod(podOf(spec));
-      await world.run();
-      // What the runtime knows of it stays too.
-      world.machine.failures.set('delete', new Error('not now'));
-      await end(world);
-      await world.run();
-      const starts = () => world.machine.calls.filter((call) => call.startsWith('start'));
-      const before = starts();
-      await killedAt(world, left ?? '');
-      assert.deepEqual(starts(), before);
-      assert.equal(world.api.phases.get('u-1')?.at(-1), phase);
-      assert.equal(world.api.phases.get('u-1')?.filter(isTerminal).length, 1);
-    });
   });
 }
 
@@ -119,7 +120,7 @@ describe('a pod that is being ended', () => {
       end(world);
       await world.run();
       assert.equal(lifecycleOf(left ?? ''), 'terminating');
-      await killedAt(world, left ?? '');
+      await killedAt(world, left ?? '', { listed: false });
       assert.equal(world.machine.running.length, 0);
       assert.equal(world.machine.calls.filter((call) => call.startsWith('start')).length, 1);
     });

@@ -120,6 +120,17 @@ describe('statuses on their way', () => {
     const [condition] = (patches[1] as { conditions: { status: string; reason: unknown }[] }).conditions;
     assert.deepEqual([condition?.status, condition?.reason], ['True', null]);
   });
+
+  it('do not take a last phase back that the server has: the node is about to say the same', async () => {
+    const { writer, patches, clock } = world();
+    const ended = { ...podOf({}, { resourceVersion: '30' }), status: { phase: 'Failed' } };
+    writer.seen(ended, { phase: 'Running' });
+    await clock.advance(0);
+    assert.deepEqual(patches, []);
+    writer.push(ended, { phase: 'Failed', message: 'why' });
+    await clock.advance(0);
+    assert.deepEqual(patches, [{ message: 'why' }]);
+  });
 });
 
 describe('statusPatch()', () => {

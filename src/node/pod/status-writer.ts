@@ -6,6 +6,7 @@
 import { type Clock, delayOf, type Log } from '#kit';
 import { isConflict, isForbidden, isInvalid, isNotFound, type KubeClient, PODS } from '#kube';
 import type { Pod, PodStatus } from '#kube/types';
+import { isTerminal } from './decide/phase.ts';
 import { statusPatch } from './status-patch.ts';
 
 const RETRY = { base: 500, factor: 2, cap: 30_000, jitter: 0.2 };
@@ -68,6 +69,8 @@ export class StatusWriter {
     if (entry.running !== undefined || isOlder(pod.metadata?.resourceVersion, entry.version)) return;
     entry.written = pod.status ?? {};
     entry.pod = pod;
+    // A last phase is never taken back; the pod's worker sees it too and ends the pod.
+    if (isTerminal(pod.status?.phase) && !isTerminal(entry.wanted.phase)) return;
     if (statusPatch(entry.written, entry.wanted) !== undefined) this.#run(uid, entry);
   }
 

@@ -81,12 +81,12 @@ function collect(): void {
   gc();
 }
 
+/** The flag is the process's and stays set: taken back, it would be missing in another thread that looks at the same time. */
 function collectorOf(): () => void {
   // Where a process is small, the flag costs less than a context that is made to find the function.
   const given = (globalThis as { gc?: () => void }).gc;
   if (given !== undefined) return given;
   setFlagsFromString('--expose-gc');
-  const found = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc');
-  return found;
+  // A thread that cannot have it keeps its garbage; nothing else depends on it.
+  return (runInNewContext('globalThis.gc') as (() => void) | undefined) ?? (() => {});
 }

@@ -88,7 +88,7 @@ test('the node is there as Krustlet was: labels, taints, versions, conditions wi
   assert.equal(status?.nodeInfo?.containerRuntimeVersion, 'wasmlet://0.1.0');
   assert.deepEqual(
     status?.conditions?.map(({ type }) => type),
-    ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'ServingCertificateReady', 'Ready'],
+    ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'ServingCertificateReady', 'wasmlet.dev/Walls', 'Ready'],
   );
   assert.deepEqual(status?.addresses, [
     { type: 'InternalIP', address: cluster.namespace.address },

@@ -71,7 +71,9 @@ export function survivalCases(world: () => World): void {
     await remove(world(), 'counted');
   });
 
-  it('a guest that never calls the host can be deleted, and its neighbour restarts', async () => {
+  it('a guest that never calls the host leaves its neighbour alone, and can be deleted', async () => {
+    await apply(world(), podOf(world(), 'neighbour', { main: steps('forever') }));
+    await until(world(), 'neighbour', isReady);
     await apply(world(), podOf(world(), 'spinner', { main: steps('print spinning , loop') }));
     await eventually('it spins', async () => {
       const { stdout } = await world().kubectl(['logs', 'spinner'], { accept: 'any' });
@@ -80,7 +82,10 @@ export function survivalCases(world: () => World): void {
     await world().kubectl(['delete', 'pod', 'spinner', '--grace-period=1', '--wait=true', '--timeout=30s']);
     await apply(world(), podOf(world(), 'next', { main: steps('print x') }));
     await until(world(), 'next', phase('Succeeded'));
+    const neighbour = await until(world(), 'neighbour', isReady);
+    assert.equal(statusOf(neighbour, 'main').restartCount, 0);
     await remove(world(), 'next');
+    await remove(world(), 'neighbour');
   });
 
   it('a pod that was force-deleted while the node was away is ended when it is back', async () => {

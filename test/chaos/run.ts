@@ -8,7 +8,12 @@ import { parseArgs } from 'node:util';
 import { currentNamespace, makeNamespace } from '../netns/namespace.ts';
 import { runChaos } from './chaos.ts';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } },
+  strict: false,
+  allowPositionals: true,
+});
+const isKnown = positionals.length === 0 && Object.keys(values).every((name) => name === 'minutes' || name === 'seed');
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const minutes = Number(values.minutes);
 
@@ -27,14 +32,14 @@ async function inside(): Promise<number> {
 async function ownNetwork(): Promise<number> {
   await using namespace = await makeNamespace({ label: 'chaos' });
   const [file = '', ...enter] = namespace.enter;
-  const args = [...enter, process.execPath, import.meta.filename, '--minutes', values.minutes, '--seed', `${seed}`];
+  const args = [...enter, process.execPath, import.meta.filename, '--minutes', `${minutes}`, '--seed', `${seed}`];
   const env = { ...process.env, WASMLET_TEST_NAMESPACE: namespace.name };
   const child = spawn(file, args, { stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code ?? 1;
 }
 
-if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+if (!isKnown || !(minutes > 0) || !Number.isSafeInteger(seed)) {
   process.stderr.write('usage: npm run chaos -- [--minutes N] [--seed N]\n');
   process.exitCode = 2;
 } else

@@ -62,6 +62,12 @@ async function asUser(): Promise<number> {
   return code ?? 1;
 }
 
-const own = await here();
-const users = process.getuid?.() === 0 && values.as === undefined ? await asUser() : 0;
-process.exitCode = Math.max(own, users);
+async function both(): Promise<number> {
+  const own = await here();
+  const users = process.getuid?.() === 0 && values.as === undefined ? await asUser() : 0;
+  return Math.max(own, users);
+}
+
+const isAny = attempts.some(wanted) || probes.some(({ area, names }) => names.some((name) => wanted({ area, name })));
+if (!isAny) process.stderr.write(`Cannot try '${positionals.join(' ')}': no attempt has these words in its name\n`);
+process.exitCode = isAny ? await both() : 2;

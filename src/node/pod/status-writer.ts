@@ -40,32 +40,16 @@ export class StatusWriter {
 
   push(pod: Pod, wanted: PodStatus): void {
     const uid = pod.metadata?.uid ?? '';
-    const entry = this.#entries.get(uid) ?? {
-      pod,
-      wanted,
-      written: undefined,
-      version: undefined,
-      running: undefined,
-      trying: undefined,
-    };
+    const entry = this.#entryOf(pod, wanted);
     entry.pod = pod;
     entry.wanted = wanted;
-    this.#entries.set(uid, entry);
     this.#run(uid, entry);
   }
 
   /** The server's copy changed: if it says something else than `wanted` where the node decides, it is written again. */
   seen(pod: Pod, wanted: PodStatus): void {
     const uid = pod.metadata?.uid ?? '';
-    const entry = this.#entries.get(uid) ?? {
-      pod,
-      wanted,
-      written: undefined,
-      version: undefined,
-      running: undefined,
-      trying: undefined,
-    };
-    this.#entries.set(uid, entry);
+    const entry = this.#entryOf(pod, wanted);
     if (entry.running !== undefined || isOlder(pod.metadata?.resourceVersion, entry.version)) return;
     entry.written = pod.status ?? {};
     entry.pod = pod;
@@ -90,6 +74,16 @@ export class StatusWriter {
 
   stop(): void {
     this.#stop.abort(new Error('the node stops'));
+  }
+
+  #entryOf(pod: Pod, wanted: PodStatus): Entry {
+    const uid = pod.metadata?.uid ?? '';
+    const known = this.#entries.get(uid);
+    if (known !== undefined) return known;
+    const nothing = { written: undefined, version: undefined, running: undefined, trying: undefined };
+    const entry: Entry = { pod, wanted, ...nothing };
+    this.#entries.set(uid, entry);
+    return entry;
   }
 
   #run(uid: string, entry: Entry): void {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { rewrite } from '../../module/rewrite/mod.ts';
 import type { WireSpec } from '../protocol/messages.ts';
+import { hogSpec } from './hog.suite.ts';
 import { Workloads, type WorkloadsOptions } from './workloads.ts';
 
 describe('a full sandbox', { timeout: 60_000 }, () => {
@@ -24,22 +25,7 @@ describe('a full sandbox', { timeout: 60_000 }, () => {
   });
 
   function spec(kind: 'shared' | 'thread' = 'shared'): WireSpec {
-    const key = `pod-${names++}/main/0`;
-    return {
-      key,
-      label: key,
-      module: { digest: 'sha256:hog', path },
-      entrypoint: 'spin',
-      args: [],
-      env: [],
-      workingDir: '/',
-      mounts: [],
-      listeners: [],
-      limits: {},
-      logPath: join(folder, `${names}.log`),
-      onTerm: 'default',
-      execution: { class: kind, optimize: 'lazy' },
-    };
+    return hogSpec({ folder, path, kind, number: names++ });
   }
 
   /** Two have room; a third is refused, and has room when one is gone. */

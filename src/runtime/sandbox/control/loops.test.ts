@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { rewrite } from '../../module/rewrite/mod.ts';
 import type { WireSpec } from '../protocol/messages.ts';
+import { hogSpec } from './hog.suite.ts';
 import type { LoopThread } from './loop-thread.ts';
 import { Loops } from './loops.ts';
 
@@ -28,22 +29,7 @@ describe('Loops', { timeout: 60_000 }, () => {
   });
 
   function spec(kind: 'shared' | 'thread'): WireSpec {
-    const key = `pod-${names++}/main/0`;
-    return {
-      key,
-      label: key,
-      module: { digest: 'sha256:hog', path },
-      entrypoint: 'spin',
-      args: [],
-      env: [],
-      workingDir: '/',
-      mounts: [],
-      listeners: [],
-      limits: {},
-      logPath: join(folder, `${names}.log`),
-      onTerm: 'default',
-      execution: { class: kind, optimize: 'lazy' },
-    };
+    return hogSpec({ folder, path, kind, number: names++ });
   }
 
   function place(one: WireSpec): LoopThread {
